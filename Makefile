@@ -1,0 +1,75 @@
+# tinytrain: 'make help' lists the targets. Each does the set-up it needs; what is there already is not done again.
+# What is downloaded and built goes to $TINYTRAIN_CACHE (default ~/.cache/tinytrain) and .venv.
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+BED    := PY=$(abspath $(PY)) tests/bed/bed.sh
+TARGET ?= pico
+# extra words for pytest, e.g. make test ARGS='-k planner -x'
+ARGS   ?=
+
+C_SOURCES  = $(wildcard c_kernels/*/*.[ch] c_kernels/*.[ch] mpy_module/*.[ch])
+SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/lib/*.sh)
+# two processes: the emulators are single-threaded, and more would not fit a small machine's memory
+PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types format serve clean
+
+## Show this help
+help:
+	@awk '/^## / { text = substr($$0, 4); next } \
+	     /^[a-z]+:/ && text { split($$0, t, ":"); printf "  make %-8s %s\n", t[1], text } \
+	     { text = "" }' $(MAKEFILE_LIST)
+
+## Install and build what everything needs: Debian packages, .venv, MicroPython, emulated boards
+setup: $(VENV)/installed
+	@tools/apt-install.sh dataset-fashion-mnist
+	@$(BED) setup
+
+## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
+demo: setup
+	@$(PY) examples/digits/demo.py
+
+## Run the tests, without the long ones (ARGS='-k name' goes to pytest)
+test: setup
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+## Everything that must pass before a commit: lint, types and all tests
+check: setup lint types
+	@$(PYTEST) $(ARGS)
+
+## Check style: ruff, clang-format, shell syntax
+lint: $(VENV)/installed
+	$(PY) -m ruff check --quiet .
+	$(PY) -m ruff format --quiet --check .
+	$(if $(C_SOURCES),$(VENV)/bin/clang-format --dry-run -Werror $(C_SOURCES))
+	@for file in $(SH_SOURCES); do bash -n $$file || exit 1; done
+
+## Check types: mypy, strict
+types: $(VENV)/installed
+	$(PY) -m mypy
+
+## Bring Python and C sources into shape
+format: $(VENV)/installed
+	$(PY) -m ruff check --quiet --fix .
+	$(PY) -m ruff format --quiet .
+	$(if $(C_SOURCES),$(VENV)/bin/clang-format -i $(C_SOURCES))
+
+## Serve an emulated board to mpremote until Ctrl-C (TARGET=pico, m0, m4f or rv32)
+serve: $(VENV)/installed
+	@$(BED) setup $(TARGET)
+	@$(BED) serve $(TARGET)
+
+## Remove what was made in the tree: .venv and tool caches (the cache outside the tree stays)
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/installed: requirements.txt pyproject.toml hatch_build.py
+	@tools/apt-install.sh gcc libc6-dev make python3 python3-dev python3-venv
+	@echo "installing Python packages in $(VENV)"
+	@test -x $(PY) || python3 -m venv $(VENV)
+	@$(PY) -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.txt
+	@$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@

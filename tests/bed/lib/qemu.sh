@@ -1,0 +1,26 @@
+# qemu.sh: boards on QEMU's system emulation: ARM Cortex-M and RISC-V.
+
+HEAP=204800 # bytes; about what an RP2040 or STM32F4 leaves to a program
+
+# the TCG plugin that counts instructions
+count_plugin() { gcc -O2 -Wall -Wno-unused -fPIC -shared -o "$BED/nativecount.so" "$HERE/qemu/nativecount.c"; }
+
+build_qemu() {
+    local build=$OUT/build
+    rm -rf "$build"
+    mkdir -p "$build"
+    make -C "$MPY/ports/qemu" -j"$JOBS" BOARD="$BOARD" BOARD_DIR="$HERE/qemu/boards/$BOARD" BUILD="$build" \
+        FROZEN_MANIFEST= MICROPY_HEAP_SIZE="$HEAP" MICROPY_VFS_LFS2=1 USER_C_MODULES="$HERE/qemu/usermods" \
+        CFLAGS_EXTRA="-DMP_CONFIGFILE='\"$HERE/qemu/mpconfigport_bed.h\"'"
+    mv "$build/firmware.elf" "$OUT/"
+    rm -rf "$build"
+}
+
+setup_qemu() {
+    case $ARCH in
+        rv32*) step apt-riscv '' apt_install qemu-system-misc gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
+        *) step apt-arm '' apt_install qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
+    esac
+    step count-plugin qemu/nativecount.c count_plugin
+    step "firmware-$TARGET-$MPY_VERSION" "lib/qemu.sh qemu/boards qemu/usermods qemu/mpconfigport_bed.h" build_qemu
+}
