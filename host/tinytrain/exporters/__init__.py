@@ -1,0 +1,1 @@
+"""Writers of model files: what the importers read, the exporters can write."""

@@ -1,0 +1,71 @@
+"""Graph: tensors by name and nodes in an order that can be executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tinytrain.ir.ops import Attributes, Conv2D, DepthwiseConv2D
+from tinytrain.ir.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One op. inputs name tensors in the op's order, constants included; one output.
+
+    name: unique, shown to people and used in update schemes.
+    source: where it comes from, for messages, such as "op 12 CONV_2D".
+    index: operator index in the model file.
+    """
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    attrs: Attributes
+    source: str = ""
+    index: int = -1
+
+    @property
+    def weight(self) -> str | None:
+        """Name of the weight tensor, if the op has one."""
+        return self.inputs[1] if isinstance(self.attrs, Conv2D | DepthwiseConv2D) else None
+
+    @property
+    def bias(self) -> str | None:
+        """Name of the bias tensor, if there is one."""
+        return self.inputs[2] if self.weight is not None and len(self.inputs) > 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A model input or output as the user sees it.
+
+    tensor: name of the int8 tensor. shape: as in the model file, batch included.
+    model_dtype: the type in the file: int8, or uint8 / float32 where QUANTIZE and DEQUANTIZE at
+    the ends have been taken off (uint8 means int8 + 128).
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    model_dtype: str = "int8"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A model: one int8 input, one int8 output."""
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    input: Port
+    output: Port
+    notes: tuple[str, ...] = field(default=())
+
+    def producer(self, tensor: str) -> Node | None:
+        """The node that writes a tensor."""
+        return next((n for n in self.nodes if n.output == tensor), None)
+
+    def consumers(self, tensor: str) -> tuple[Node, ...]:
+        """The nodes that read a tensor."""
+        return tuple(n for n in self.nodes if tensor in n.inputs)

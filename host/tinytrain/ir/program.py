@@ -1,0 +1,112 @@
+"""What a graph is lowered to: kernel calls over named buffers, the input of planner and printer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Region(Enum):
+    """Where a buffer lives."""
+
+    WEIGHTS = "weights"  # constants in model.ttw, read in place
+    STATE = "state"  # trained parameters
+    ARENA = "arena"  # everything else, placed by the planner
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Bytes in one region. offset: known for WEIGHTS and STATE, -1 in the ARENA until planned.
+
+    ctype: element type for the generated code ("int8_t", "tt_grad", ...).
+    label: what people should read in reports.
+    """
+
+    name: str
+    region: Region
+    nbytes: int
+    ctype: str
+    offset: int = -1
+    label: str = ""
+
+
+class Runtime(Enum):
+    """Arguments that only the caller of a step knows."""
+
+    LABEL = "label"
+    RATE = "rate"
+    LOSS = "loss"
+
+
+StructValue = Mapping[str, "int | StructValue"]
+Argument = Buffer | Runtime | int | StructValue | None
+"""A struct by field names, a scalar, a buffer, a run-time argument, or None for NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCall:
+    """One call: kernel name and arguments by the names in the kernel's declaration.
+
+    node: name of the graph node it belongs to. comment: for readers of the generated C.
+    macs: multiply-accumulates.
+    inplace: (output, input) arguments that may share memory if the input is not needed later.
+    """
+
+    kernel: str
+    args: Mapping[str, Argument]
+    node: str = ""
+    comment: str = ""
+    macs: int = 0
+    inplace: tuple[tuple[str, str], ...] = ()
+
+    def buffers(self) -> Iterator[Buffer]:
+        """The buffers that the call touches."""
+        return (a for a in self.args.values() if isinstance(a, Buffer))
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """Copy `nbytes` from WEIGHTS to STATE at reset (the rest of the state becomes zero)."""
+
+    state_offset: int
+    weights_offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateField:
+    """One array of the state: for reports, checkpoints and tests.
+
+    kind: "weight" (int8), "bias" (int32) or their "fraction" below the integer (int8, 2^-8);
+    scale: real value of one unit of the integer, per output channel.
+    axis: the axis of the array that counts output channels.
+    """
+
+    layer: str
+    tensor: str
+    kind: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    scale: tuple[float, ...]
+    axis: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Everything that runs on the device, before memory planning."""
+
+    name: str
+    predict: tuple[KernelCall, ...]
+    step: tuple[KernelCall, ...]
+    input: Buffer
+    output: Buffer
+    classes: int
+    weights: npt.NDArray[np.uint8]
+    state_bytes: int
+    state: tuple[StateField, ...]
+    initial: Sequence[Initial]
