@@ -1,0 +1,292 @@
+/* The kernels of tinytrain: every declaration there is, in C that cffi's cdef() can read as well.
+ *
+ * Included through tinytrain.h. docs/NUMERICS.md derives the formulas; here each prototype says
+ * what it computes, on which ranges, and why no accumulator overflows.
+ *
+ * Feature maps are int8 in NHWC order, batch 1. Arguments: parameters, inputs, outputs, scratch.
+ * Pointers to int32_t and tt_grad are aligned to 4 bytes. `clip`, where an op has it, is one bit
+ * per output element (element i is bit i & 7 of byte i >> 3): 1 where the output was not clamped;
+ * it may be NULL when nobody asks. No kernel allocates, keeps state, or calls a library. */
+
+#define TT_ABI 1
+
+enum {
+    TT_FRACTION_BITS = 8,     /* trained weights and biases carry 8 bits below their integer */
+    TT_ZERO_EXPONENT = -1000, /* of a gradient that is zero everywhere: never dominates a sum */
+};
+
+/* ---- types -------------------------------------------------------------------------------- */
+
+/* A window that slides over a feature map. Output pixel (y, x) reads input rows
+ * y * stride_h - pad_top + [0, kernel_h), columns likewise; what lies outside does not count. */
+typedef struct {
+    int16_t in_h, in_w, in_c;
+    int16_t out_h, out_w, out_c;
+    int16_t kernel_h, kernel_w;
+    int16_t stride_h, stride_w;
+    int16_t pad_top, pad_left;
+} tt_window;
+
+/* A gradient: element i stands for mantissa[i] * 2^exponent, the derivative of the loss with
+ * respect to a real (dequantized) value. |mantissa| <= limit of the kernel that wrote it; the
+ * builder chooses each limit (2^k - 1 <= 32767) so that no consumer's sum leaves int32. */
+typedef struct {
+    int32_t exponent;
+    int16_t mantissa[];
+} tt_grad;
+
+/* The learning rate as mantissa * 2^exponent (mantissa 0, or 2^14 <= mantissa < 2^15) and the
+ * running value that decides how updates are rounded. */
+typedef struct {
+    int32_t mantissa;
+    int32_t exponent;
+    uint32_t dither;
+} tt_rate;
+
+/* ---- forward ------------------------------------------------------------------------------ */
+
+typedef struct {
+    tt_window window;
+    int16_t in_zero;
+    int16_t out_zero;
+    int16_t low, high;
+} tt_conv2d;
+
+/* y[o] = clamp(out_zero + requantize(bias[o] + sum (x - in_zero) * w[o], multiplier[o], shift[o]))
+ *
+ * x [in_h,in_w,in_c], w [out_c,kernel_h,kernel_w,in_c], y [out_h,out_w,out_c]; bias [out_c] may be
+ * NULL. A fully connected layer is a 1x1 kernel. Sums wrap in 32 bits as the reference's do; the
+ * importer warns where a model's constants can make them. */
+void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
+    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
+
+/* The same sums, not rescaled: y[o] = bias[o] + sum (x - in_zero) * w[o], y [out_h,out_w,out_c].
+ * Used for the layer whose output enters the loss. */
+void tt_conv2d_s32(
+    const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias, int32_t *y);
+
+/* As tt_conv2d_s8 with w [kernel_h,kernel_w,out_c] and one input channel per output channel:
+ * output channel o reads input channel o / (out_c / in_c). */
+void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w,
+    const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
+
+typedef struct {
+    int32_t size;
+    int16_t a_zero, b_zero, out_zero;
+    int16_t low, high;
+    int16_t a_shift, b_shift, out_shift;
+    int32_t a_multiplier, b_multiplier, out_multiplier;
+} tt_add;
+
+/* y = clamp(out_zero + requantize(ra + rb, out)), ra = requantize((a - a_zero) << 20, a), rb alike.
+ * All of a, b, y have `size` elements; the shifts are <= 0. |ra|, |rb| <= 2^28. y may be a or b. */
+void tt_add_s8(const tt_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint8_t *clip);
+
+typedef struct {
+    tt_window window;
+    int16_t low, high;
+} tt_pool2d;
+
+/* y = clamp(mean of the window's part inside the map), halves away from zero; in_c = out_c. Here and
+ * in all pools, every window has some part inside the map. */
+void tt_average_pool2d_s8(const tt_pool2d *p, const int8_t *x, int8_t *y, uint8_t *clip);
+
+/* y = clamp(largest value of the window's part inside the map); in_c = out_c. */
+void tt_max_pool2d_s8(const tt_pool2d *p, const int8_t *x, int8_t *y, uint8_t *clip);
+
+typedef struct {
+    int16_t outer, count, inner;
+    int16_t in_zero, out_zero, shift;
+    int32_t multiplier;
+} tt_mean;
+
+/* y[outer,inner] = clamp(out_zero + requantize(sum over count of x - in_zero, multiplier, shift));
+ * the multiplier contains 1 / count. x [outer,count,inner]; |sum| <= 255 * 32767. */
+void tt_mean_s8(const tt_mean *p, const int8_t *x, int8_t *y, uint8_t *clip);
+
+typedef struct {
+    int16_t in_h, in_w, channels;
+    int16_t out_h, out_w;
+    int16_t pad_top, pad_left;
+    int16_t value;
+} tt_pad;
+
+/* y [out_h,out_w,channels] = value, with x [in_h,in_w,channels] at (pad_top, pad_left). */
+void tt_pad_s8(const tt_pad *p, const int8_t *x, int8_t *y);
+
+typedef struct {
+    int32_t size;
+    int16_t in_zero, out_zero;
+    int16_t low, high;
+    int16_t identity;
+    int16_t shift;
+    int32_t multiplier;
+} tt_requantize;
+
+/* y = clamp(out_zero + requantize(x - in_zero, multiplier, shift)), or clamp(x) if identity.
+ * y may be x. */
+void tt_requantize_s8(const tt_requantize *p, const int8_t *x, int8_t *y, uint8_t *clip);
+
+typedef struct {
+    int16_t rows, depth;
+    int16_t shift;
+    int16_t diff_min;
+    int32_t multiplier;
+} tt_softmax;
+
+/* y = 256 * softmax(x) - 128 per row of `depth`, in the fixed point of the gemmlowp library.
+ * Differences to the row's maximum below diff_min count as probability 0; shift >= 0 and
+ * |diff_min| * 2^shift <= 2^31. The sum of a row, below 2^12, limits depth to 4095. y may be x. */
+void tt_softmax_s8(const tt_softmax *p, const int8_t *x, int8_t *y);
+
+/* ---- loss --------------------------------------------------------------------------------- */
+
+/* y = x - zero, for a model whose last layer is none with 32-bit sums. */
+void tt_widen_s8(int32_t size, int32_t zero, const int8_t *x, int32_t *y);
+
+typedef struct {
+    int16_t classes;
+    int16_t limit;
+} tt_cross_entropy;
+
+/* Softmax cross-entropy of one labelled example, 1 <= classes <= 4096, 0 <= label < classes.
+ *
+ * logit[c] = requantize(sums[c], multiplier[c], shift[c]) in units of 2^-12; the builder proves
+ * that |logit| < 2^30. d_logits[c] = p[c] - (c == label), its sum exactly 0 before it is normalized
+ * to the limit; loss = -ln p[label] in units of 2^-20, saturated below 2^31.
+ * Error of p: 4e-4 of it + 2^-28; of the loss: 1e-3 of it + 2^-17. */
+void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums,
+    const int32_t *multiplier, const int8_t *shift, int32_t label, tt_grad *d_logits, int32_t *loss,
+    int32_t *scratch);
+
+/* Bytes of scratch: 4 per class. */
+int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p);
+
+/* ---- backward: gradients of activations --------------------------------------------------- */
+
+typedef struct {
+    int32_t size;
+    int16_t limit;
+} tt_elementwise_bwd;
+
+/* dx = dy where the clip bit is 1, else 0; renormalized to the limit. dx may be dy. */
+void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx);
+
+/* y = a + b, for a value that is used twice. y may be a or b. */
+void tt_grad_add(const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y);
+
+typedef struct {
+    tt_window window;
+    int16_t limit;
+    int16_t exponent;
+} tt_conv2d_bwd_input_params;
+
+/* dx[i] = sum over windows, o of round(dy[o] * scale[o] / 2^15) * w[o,ky,kx,i], times 2^exponent.
+ *
+ * scale[o] / 2^15 * 2^exponent is the weight scale of output channel o, scale <= 2^15. The builder
+ * limits dy so that sum |dy| * |w| < 2^31. Scratch: one pixel of int32 sums. */
+void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch);
+int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
+
+/* dx[i] = sum over the output channels o of i of floor(s[o] * scale[o] / 2^15),
+ * s[o] = sum over windows of dy[o] * w[ky,kx,o]; bounds and units as above. */
+void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
+    const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch);
+int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
+
+typedef struct {
+    tt_window window;
+    int16_t limit;
+    int16_t reciprocal_bits;
+} tt_pool2d_bwd;
+
+/* dx = sum over windows of dy * round(2^reciprocal_bits / n) * 2^-reciprocal_bits, n being the
+ * elements of that window inside the map. The builder limits dy so that the sum fits int32. */
+void tt_average_pool2d_bwd(
+    const tt_pool2d_bwd *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch);
+int32_t tt_average_pool2d_bwd_scratch(const tt_pool2d_bwd *p);
+
+/* dx = sum of dy over the windows whose first largest element this is. x: the input of forward;
+ * reciprocal_bits is 0. */
+void tt_max_pool2d_bwd(
+    const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, tt_grad *dx, int32_t *scratch);
+int32_t tt_max_pool2d_bwd_scratch(const tt_pool2d_bwd *p);
+
+typedef struct {
+    int16_t outer, count, inner;
+    int16_t limit;
+    int32_t reciprocal;
+    int16_t reciprocal_bits;
+} tt_mean_bwd_params;
+
+/* dx[outer,count,inner] = dy[outer,inner] * reciprocal * 2^-reciprocal_bits;
+ * reciprocal = round(2^reciprocal_bits / count) < 2^16. Scratch: `inner` int32. */
+void tt_mean_bwd(const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch);
+int32_t tt_mean_bwd_scratch(const tt_mean_bwd_params *p);
+
+typedef struct {
+    tt_pad pad;
+    int16_t limit;
+} tt_pad_bwd_params;
+
+/* dx = the inner part of dy, renormalized to the limit. */
+void tt_pad_bwd(const tt_pad_bwd_params *p, const tt_grad *dy, tt_grad *dx);
+
+/* ---- backward: gradients of parameters, and their update in place ------------------------- */
+
+typedef struct {
+    tt_window window;
+    int16_t in_zero;
+    int16_t channels;
+    int16_t row_shift;
+} tt_conv2d_bwd_weight_params;
+
+/* d[o,ky,kx,i] = sum over rows of round(sum over a row's pixels of dy[o] * (x[i] - in_zero), row_shift)
+ * for the first `channels` input channels, times 2^(dy exponent + row_shift); then, if rate is not
+ * NULL, w and its fraction [out_c,kernel_h,kernel_w,channels] are updated (see tt_update in
+ * docs/NUMERICS.md): delta = d * 2^(dy exponent + row_shift) * rate * step_mantissa[o] *
+ * 2^step_exponent[o] in units of w, rounded to 2^-8 with probability given by what is cut off, and
+ * w - delta saturates at +-127; what has delta 0 stays as it is. step_mantissa is 0 (nothing moves)
+ * or in [2^14, 2^15).
+ *
+ * d: [kernel_h,kernel_w,channels] int32, reused for each o; with rate NULL it is
+ * [out_c,kernel_h,kernel_w,channels] and receives all sums. The builder limits dy so that a row's
+ * sum fits int32, and chooses row_shift so that out_h * ((|row's sum| >> row_shift) + 1) does. */
+void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
+    tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
+    int8_t *fraction, int32_t *d);
+int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p);
+
+/* The same for w [kernel_h,kernel_w,out_c]; `channels` counts input channels, fraction is
+ * [kernel_h,kernel_w,channels * (out_c / in_c)], d [kernel_h,kernel_w] or, with rate NULL,
+ * [channels * (out_c / in_c),kernel_h,kernel_w]. */
+void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, int8_t *fraction, int32_t *d);
+int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p);
+
+typedef struct {
+    int32_t pixels;
+    int16_t channels;
+    int32_t bias_limit;
+} tt_bias_bwd_params;
+
+/* d[o] = sum over pixels of dy[o] (pixels * limit < 2^31); then, if rate is not NULL, bias and its
+ * fraction [channels] are updated like weights; the bias saturates at +-bias_limit, which the
+ * builder chooses so that the forward sum fits int32. d: int32 [channels]. */
+void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, int8_t *fraction,
+    int32_t *d);
+int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p);
+
+/* ---- one step ------------------------------------------------------------------------------ */
+
+/* Set the learning rate from the bits of an IEEE 754 single (finite, not negative). */
+void tt_rate_set(tt_rate *rate, uint32_t float_bits);
+
+/* Begin step number `step`: from here on the same step rounds the same way on every machine. */
+void tt_rate_begin(tt_rate *rate, uint32_t step);
+
+/* The IEEE 754 single nearest below value * 2^-20, value >= 0, as bits. */
+uint32_t tt_loss_bits(int32_t value);

@@ -1,0 +1,44 @@
+/* The gradient of a bias: the sum of the output gradient over all pixels. */
+#include "tt_update.h"
+
+int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p) {
+    return 4 * p->channels;
+}
+
+/* bias -= delta; saturates at +-limit, if it moves. */
+static void update_bias(int32_t delta, int32_t limit, int32_t *bias, int8_t *fraction) {
+    if (delta == 0) {
+        return;
+    }
+    int32_t rest = *fraction - delta;
+    int32_t carry = (rest + (1 << (TT_FRACTION_BITS - 1))) >> TT_FRACTION_BITS;
+    rest -= carry * (1 << TT_FRACTION_BITS);
+    int32_t value = tt_min(tt_max(*bias, -limit), limit) + carry; /* limit <= 2^30, carry < 2^21 */
+    if (value > limit || value < -limit) {
+        value = value > limit ? limit : -limit;
+        rest = 0;
+    }
+    *bias = value;
+    *fraction = (int8_t)rest;
+}
+
+void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, int8_t *fraction,
+    int32_t *d) {
+    for (int32_t o = 0; o < p->channels; o++) {
+        d[o] = 0;
+    }
+    const int16_t *g = dy->mantissa;
+    for (int32_t pixel = 0; pixel < p->pixels; pixel++) {
+        for (int32_t o = 0; o < p->channels; o++) {
+            d[o] += *g++;
+        }
+    }
+    if (rate == NULL) {
+        return;
+    }
+    for (int32_t o = 0; o < p->channels; o++) {
+        tt_step step = tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent);
+        update_bias(tt_delta(rate, step, d[o]), p->bias_limit, &bias[o], &fraction[o]);
+    }
+}

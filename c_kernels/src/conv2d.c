@@ -1,0 +1,133 @@
+/* Convolution, and with a 1x1 kernel the fully connected layer: forward and backward. */
+#include "tt_gradient.h"
+#include "tt_update.h"
+#include "tt_windows.h"
+
+/* sum (x - in_zero) * w over a patch, for the output channel whose weights are w. */
+static int32_t patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w) {
+    int32_t in_c = p->window.in_c, zero = p->in_zero;
+    int32_t x_row = p->window.in_w * in_c, w_row = p->window.kernel_w * in_c;
+    uint32_t sum = 0;
+    x += patch.pixel * in_c;
+    w += patch.tap * in_c;
+    for (int32_t rows = patch.rows; rows > 0; rows--) {
+        const int8_t *a = x, *b = w;
+        for (int32_t n = patch.columns * in_c; n > 0; n--) {
+            sum += (uint32_t)((*a++ - zero) * *b++);
+        }
+        x += x_row;
+        w += w_row;
+    }
+    return (int32_t)sum;
+}
+
+void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
+    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip) {
+    const tt_window *win = &p->window;
+    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
+    tt_clip_writer writer = tt_clip_begin(clip);
+    for (int32_t out_y = 0; out_y < win->out_h; out_y++) {
+        for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
+            tt_patch patch = tt_patch_of(win, out_y, out_x);
+            for (int32_t o = 0; o < win->out_c; o++) {
+                int32_t sum = patch_sum(p, patch, x, w + o * taps);
+                sum = bias != NULL ? tt_wrap_add(sum, bias[o]) : sum;
+                int32_t v =
+                    tt_wrap_add(tt_requantize_s32(sum, multiplier[o], shift[o]), p->out_zero);
+                *y++ = tt_clamp(v, p->low, p->high, &writer);
+            }
+        }
+    }
+}
+
+void tt_conv2d_s32(
+    const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias, int32_t *y) {
+    const tt_window *win = &p->window;
+    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
+    for (int32_t out_y = 0; out_y < win->out_h; out_y++) {
+        for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
+            tt_patch patch = tt_patch_of(win, out_y, out_x);
+            for (int32_t o = 0; o < win->out_c; o++) {
+                int32_t sum = patch_sum(p, patch, x, w + o * taps);
+                *y++ = bias != NULL ? tt_wrap_add(sum, bias[o]) : sum;
+            }
+        }
+    }
+}
+
+int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
+    return 4 * p->window.in_c;
+}
+
+/* Add to sums [in_c] what output pixel dy [out_c] sends through tap `tap` of the kernel. */
+static void add_tap(const tt_conv2d_bwd_input_params *p, const int16_t *dy, const int8_t *w,
+    const uint16_t *scale, int32_t tap, int32_t *sums) {
+    int32_t in_c = p->window.in_c, out_c = p->window.out_c;
+    int32_t filter = p->window.kernel_h * p->window.kernel_w * in_c;
+    const int8_t *row = w + tap * in_c;
+    for (int32_t o = 0; o < out_c; o++, row += filter) {
+        int32_t g = (dy[o] * scale[o] + (1 << 14)) >> 15;
+        if (g == 0) { /* clipped outputs are common */
+            continue;
+        }
+        for (int32_t i = 0; i < in_c; i++) {
+            sums[i] += g * row[i];
+        }
+    }
+}
+
+void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch) {
+    const tt_window *win = &p->window;
+    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent + p->exponent);
+    tt_cover rows = tt_cover_begin(win->pad_top, win->stride_h);
+    for (int32_t y = 0; y < win->in_h; y++, tt_cover_next(&rows, win->stride_h)) {
+        tt_cover columns = tt_cover_begin(win->pad_left, win->stride_w);
+        for (int32_t x = 0; x < win->in_w; x++, tt_cover_next(&columns, win->stride_w)) {
+            for (int32_t i = 0; i < win->in_c; i++) {
+                scratch[i] = 0;
+            }
+            tt_covering c = tt_covering_begin(rows, columns);
+            while (tt_covering_next(&c, win, columns)) {
+                add_tap(p, dy->mantissa + c.pixel * win->out_c, w, scale, c.tap, scratch);
+            }
+            tt_grad_push(&writer, scratch, win->in_c);
+        }
+    }
+    tt_grad_end(&writer);
+}
+
+int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
+    return 4 * p->window.kernel_h * p->window.kernel_w * p->channels;
+}
+
+void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
+    tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
+    int8_t *fraction, int32_t *d) {
+    const tt_window *win = &p->window;
+    int32_t taps = win->kernel_h * win->kernel_w;
+    for (int32_t o = 0; o < win->out_c; o++) {
+        for (int32_t tap = 0, ky = 0; ky < win->kernel_h; ky++) {
+            for (int32_t kx = 0; kx < win->kernel_w; kx++, tap++) {
+                tt_tap t = tt_tap_of(win, ky, kx);
+                for (int32_t i = 0; i < p->channels; i++) {
+                    d[tap * p->channels + i] =
+                        tt_tap_sum(&t, dy->mantissa + o, x + i, p->in_zero, p->row_shift);
+                }
+            }
+        }
+        if (rate == NULL) {
+            d += taps * p->channels;
+            continue;
+        }
+        tt_step step =
+            tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent + p->row_shift);
+        const int32_t *sum = d;
+        for (int32_t tap = 0; tap < taps; tap++) {
+            for (int32_t i = 0; i < p->channels; i++) {
+                tt_update_weight(tt_delta(rate, step, *sum++), w + i, fraction++);
+            }
+            w += win->in_c;
+        }
+    }
+}

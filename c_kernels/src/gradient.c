@@ -1,0 +1,80 @@
+/* Gradients as tensors: writing, clipping, adding. */
+#include "tt_gradient.h"
+
+tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
+    tt_grad_writer writer = {grad, 0, 0, limit, exponent};
+    return writer;
+}
+
+void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
+    int16_t *m = writer->grad->mantissa;
+    int32_t largest = 0, shift = writer->shift;
+    for (int32_t i = 0; i < n; i++) {
+        largest = tt_max(largest, tt_abs(sums[i]));
+    }
+    while ((largest >> shift) > writer->limit) {
+        shift++;
+    }
+    int32_t more = shift - writer->shift;
+    if (more > 0) {
+        for (int32_t i = 0; i < writer->written; i++) {
+            m[i] = (int16_t)tt_shift_toward_zero(m[i], more);
+        }
+        writer->shift = shift;
+    }
+    m += writer->written;
+    for (int32_t i = 0; i < n; i++) {
+        m[i] = (int16_t)tt_shift_toward_zero(sums[i], shift);
+    }
+    writer->written += n;
+}
+
+static int32_t largest_mantissa(const tt_grad *grad, int32_t n) {
+    int32_t largest = 0;
+    for (int32_t i = 0; i < n; i++) {
+        largest = tt_max(largest, tt_abs(grad->mantissa[i]));
+    }
+    return largest;
+}
+
+void tt_grad_end(tt_grad_writer *writer) {
+    tt_grad *grad = writer->grad;
+    int32_t up = 0;
+    if (writer->shift == 0) { /* else some mantissa is above half the limit already */
+        int32_t largest = largest_mantissa(grad, writer->written);
+        if (largest == 0) {
+            grad->exponent = TT_ZERO_EXPONENT;
+            return;
+        }
+        while ((largest << (up + 1)) <= writer->limit) {
+            up++;
+        }
+        if (up > 0) {
+            for (int32_t i = 0; i < writer->written; i++) {
+                grad->mantissa[i] = (int16_t)(grad->mantissa[i] * (1 << up));
+            }
+        }
+    }
+    grad->exponent = writer->exponent + writer->shift - up;
+}
+
+void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx) {
+    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent);
+    for (int32_t i = 0; i < p->size; i++) {
+        int32_t kept = (clip[i >> 3] >> (i & 7)) & 1 ? dy->mantissa[i] : 0;
+        tt_grad_push_one(&writer, kept);
+    }
+    tt_grad_end(&writer);
+}
+
+void tt_grad_add(const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y) {
+    int32_t exponent = tt_max(a->exponent, b->exponent);
+    int32_t a_shift = exponent - a->exponent, b_shift = exponent - b->exponent;
+    tt_grad_writer writer = tt_grad_begin(y, p->limit, exponent);
+    for (int32_t i = 0; i < p->size; i++) {
+        int32_t sum = tt_shift_toward_zero(a->mantissa[i], a_shift) +
+                      tt_shift_toward_zero(b->mantissa[i], b_shift);
+        tt_grad_push_one(&writer, sum);
+    }
+    tt_grad_end(&writer);
+}

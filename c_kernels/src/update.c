@@ -1,0 +1,82 @@
+/* The learning rate, and how sums become updates. */
+#include "tt_update.h"
+
+/* 2^32 times the fractional parts of the golden ratio and of sqrt(2): their multiples modulo 2^32
+ * fill the range evenly (Weyl), over the steps for each parameter, over the parameters in each step. */
+#define DITHER_PER_STEP 0x9e3779b9u
+#define DITHER_PER_UPDATE 0x6a09e667u
+
+#define DELTA_LIMIT (1 << 28)
+
+void tt_rate_set(tt_rate *rate, uint32_t float_bits) {
+    uint32_t fraction = float_bits & 0x7fffffu;
+    int32_t exponent = (int32_t)((float_bits >> 23) & 0xffu);
+    if (exponent == 0) { /* zero; subnormal rates move nothing */
+        rate->mantissa = 0;
+        rate->exponent = 0;
+        return;
+    }
+    /* 1.fraction * 2^(exponent - 127) = mantissa * 2^(exponent - 141), rounded to 15 bits */
+    uint32_t mantissa = ((fraction | 0x800000u) + (1u << 8)) >> 9;
+    if (mantissa == (1u << 15)) {
+        mantissa >>= 1;
+        exponent++;
+    }
+    rate->mantissa = (int32_t)mantissa;
+    rate->exponent = exponent - 141;
+}
+
+void tt_rate_begin(tt_rate *rate, uint32_t step) {
+    rate->dither = step * DITHER_PER_STEP;
+}
+
+tt_step tt_step_of(const tt_rate *rate, uint32_t mantissa, int32_t exponent) {
+    /* both mantissas lie in [2^14, 2^15) or are 0 */
+    uint32_t product = (uint32_t)rate->mantissa * mantissa;
+    int32_t shift = -(rate->exponent + exponent + TT_FRACTION_BITS);
+    uint32_t combined = (product + (1u << 14)) >> 15;
+    shift -= 15;
+    if (combined < (1u << 14)) { /* product in [2^28, 2^29) */
+        combined = (product + (1u << 13)) >> 14;
+        shift += 1;
+    }
+    tt_step step = {combined, shift};
+    return step;
+}
+
+int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum) {
+    int32_t scaled, shift = step.shift; /* delta = scaled / 2^shift, |scaled| < 2^30 */
+    if (sum > -(1 << 15) && sum < (1 << 15)) {
+        scaled = sum * (int32_t)step.mantissa;
+    } else { /* what is cut off is below 2^-13 of it */
+        scaled = tt_mul_shift16(sum, step.mantissa);
+        shift -= 16;
+    }
+    rate->dither += DITHER_PER_UPDATE;
+    if (shift <= 0) {
+        int32_t room = shift < -28 ? 0 : DELTA_LIMIT >> -shift;
+        if (tt_abs(scaled) > room) {
+            return scaled > 0 ? DELTA_LIMIT : -DELTA_LIMIT;
+        }
+        return shift < -28 ? 0 : scaled * (1 << -shift);
+    }
+    if (shift > 30) { /* far below one unit: what is cut off is below 2^-30 of it */
+        scaled >>= tt_min(shift - 30, 31);
+        shift = 30;
+    }
+    int32_t delta = (scaled + (int32_t)(rate->dither >> (32 - shift))) >> shift;
+    return tt_min(tt_max(delta, -DELTA_LIMIT), DELTA_LIMIT);
+}
+
+uint32_t tt_loss_bits(int32_t value) {
+    if (value <= 0) {
+        return 0;
+    }
+    uint32_t mantissa = (uint32_t)value;
+    int32_t exponent = 127 + 30 - 20;
+    while (mantissa < (1u << 30)) {
+        mantissa <<= 1;
+        exponent--;
+    }
+    return ((uint32_t)exponent << 23) | ((mantissa >> 7) & 0x7fffffu);
+}

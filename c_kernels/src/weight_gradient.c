@@ -1,0 +1,58 @@
+/* The sum at the heart of every weight gradient. */
+#include "tt_windows.h"
+
+/* Along one axis: the outputs first <= o < last for which the tap's input, o * stride + offset, lies
+ * inside the map. */
+typedef struct {
+    int32_t first, last;
+} range;
+
+static range inside(int32_t outputs, int32_t stride, int32_t offset, int32_t size) {
+    range r = {0, outputs};
+    while (r.first < r.last && r.first * stride + offset < 0) {
+        r.first++;
+    }
+    while (r.last > r.first && (r.last - 1) * stride + offset >= size) {
+        r.last--;
+    }
+    return r;
+}
+
+tt_tap tt_tap_of(const tt_window *w, int32_t kernel_row, int32_t kernel_column) {
+    int32_t top = kernel_row - w->pad_top, left = kernel_column - w->pad_left;
+    range y = inside(w->out_h, w->stride_h, top, w->in_h);
+    range x = inside(w->out_w, w->stride_w, left, w->in_w);
+    int32_t in_y = y.first * w->stride_h + top, in_x = x.first * w->stride_w + left;
+    tt_tap tap = {
+        .rows = y.last - y.first,
+        .columns = x.last - x.first,
+        .dy_begin = (y.first * w->out_w + x.first) * w->out_c,
+        .dy_row = w->out_w * w->out_c,
+        .dy_column = w->out_c,
+        .x_begin = (in_y * w->in_w + in_x) * w->in_c,
+        .x_row = w->stride_h * w->in_w * w->in_c,
+        .x_column = w->stride_w * w->in_c,
+    };
+    return tap;
+}
+
+int32_t tt_tap_sum(
+    const tt_tap *tap, const int16_t *dy, const int8_t *x, int32_t in_zero, int32_t row_shift) {
+    int32_t dy_column = tap->dy_column, x_column = tap->x_column, total = 0;
+    dy += tap->dy_begin;
+    x += tap->x_begin;
+    for (int32_t rows = tap->rows; rows > 0; rows--) {
+        const int16_t *g = dy;
+        const int8_t *a = x;
+        int32_t sum = 0;
+        for (int32_t n = tap->columns; n > 0; n--) {
+            sum += *g * (*a - in_zero);
+            g += dy_column;
+            a += x_column;
+        }
+        total += tt_round_half_up(sum, row_shift);
+        dy += tap->dy_row;
+        x += tap->x_row;
+    }
+    return total;
+}

@@ -1,0 +1,1 @@
+"""From generated C to a trained board: boards, compilers, the native module, deployment."""

@@ -1,0 +1,170 @@
+"""C sources to a native MicroPython module: compile, drop what nobody calls, check, link.
+
+MicroPython's linker script (tools/mpy_ld.py) lays out every section of every object it is given.
+So the compiler's own linker merges the objects first, with `-r --gc-sections` and mpy_init as the
+root. This works for x64, armv6m, armv7emsp and rv32imc (GNU ld 2.40): relocations and local symbols
+survive as mpy_ld.py wants them, provided that each function and constant has a section of its own,
+and that unwind tables, which refer to all functions, are off. On RISC-V the second relocation of a
+PC-relative pair names a label at the place of the first; such labels survive too. What does not
+work by itself: undefined names that only dropped functions used stay in the symbol table, and
+mpy_ld.py then asks for them, so they are removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytrain.backend.object_lint import check_object, unused_names
+from tinytrain.backend.toolchain import Toolchain, toolchain
+from tinytrain.errors import BuildError
+from tinytrain.resources import micropython_dir, mpy_module_dir
+
+Progress = Callable[[str, int, int], None]  # what, steps done, steps in all
+
+ENTRY = "mpy_init"
+QSTRS = "qstrs.config.h"
+MERGED = "module.o"
+
+CODE_FLAGS = (
+    "-std=c99",
+    "-fpic",
+    "-fno-common",
+    "-ffreestanding",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fno-jump-tables",  # on armv6m they call libgcc
+    "-fno-tree-loop-distribute-patterns",  # loops stay loops, not calls of memset
+    "-fno-asynchronous-unwind-tables",
+    "-U_FORTIFY_SOURCE",
+)
+WARNING_FLAGS = (
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wshadow",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wundef",
+    "-Wwrite-strings",
+    "-Werror",
+)
+# No float at all: the module would have to agree with the firmware on how calls pass them.
+MICROPYTHON_FLAGS = (
+    "-DNDEBUG",
+    "-DNO_QSTR",
+    "-DMICROPY_ENABLE_DYNRUNTIME",
+    "-DMICROPY_USE_INTERNAL_ERRNO=1",
+    "-DMICROPY_FLOAT_IMPL=MICROPY_FLOAT_IMPL_NONE",
+    f"-DMP_CONFIGFILE=<{QSTRS}>",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NatmodReport:
+    """A built module. Bytes: code, constants and zeroed data as linked; ram_bytes is what the board
+    loads (all three, the offset table and alignment included); file_bytes is the .mpy itself."""
+
+    target: str
+    text: int
+    rodata: int
+    bss: int
+    ram_bytes: int
+    file_bytes: int
+    sha256: str
+
+
+def build_natmod(
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    target: str,
+    out: Path,
+    work_dir: Path,
+    *,
+    compact: Collection[Path] = (),
+    bss: Collection[str] = (),
+    jobs: int = 2,
+    progress: Progress = lambda what, done, total: None,
+) -> NatmodReport:
+    """Build the module `out` for a target. The bytes depend on the sources and the tools alone.
+
+    compact: sources to be compiled for size instead of speed. bss: the only zeroed variables that
+    the module may have (global ones: a static one would not be relocated).
+    """
+    tools = toolchain(target)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    _mpy_ld(work_dir, tools, "--preprocess", "-o", QSTRS, *map(str, sources))
+    flags = _compile_flags(tools, include_dirs)
+    commands = [
+        (source, [*flags, "-Os" if source in compact else "-O2"], f"{i:02}-{source.stem}.o")
+        for i, source in enumerate(sources)
+    ]
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        compiled = pool.map(lambda command: _compile(tools, work_dir, *command), commands)
+        for done, name in enumerate(compiled, 1):
+            progress(f"compiling {name}", done, len(commands) + 1)
+    report = _link(tools, work_dir, [name for _, _, name in commands], bss, out)
+    progress(f"linked {out.name}", len(commands) + 1, len(commands) + 1)
+    return report
+
+
+def _link(
+    tools: Toolchain, work_dir: Path, objects: Sequence[str], bss: Collection[str], out: Path
+) -> NatmodReport:
+    _merge(tools, work_dir, objects)
+    sizes = check_object(work_dir / MERGED, bss)
+    said = _mpy_ld(work_dir, tools, "--qstrs", QSTRS, "-o", out.name, MERGED)
+    loaded = re.findall(r"^(?:text|rodata|bss) size: +(\d+)$", said, re.MULTILINE)
+    data = (work_dir / out.name).read_bytes()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    return NatmodReport(tools.target, *sizes, sum(map(int, loaded)), len(data), digest)
+
+
+def _compile_flags(tools: Toolchain, include_dirs: Sequence[Path]) -> list[str]:
+    """Only the compiler's own headers are used besides ours and MicroPython's: no C library."""
+    system = [mpy_module_dir() / "freestanding", tools.include_dir(), micropython_dir()]
+    return [
+        *(*tools.flags, *CODE_FLAGS, *WARNING_FLAGS, *MICROPYTHON_FLAGS, "-nostdinc", "-I."),
+        *(f"-I{folder.absolute()}" for folder in include_dirs),
+        *(word for folder in system for word in ("-isystem", str(folder))),
+    ]
+
+
+def _compile(tools: Toolchain, work_dir: Path, source: Path, flags: list[str], name: str) -> str:
+    command = [tools.find(), *flags, "-c", str(source.absolute()), "-o", name]
+    _run(command, work_dir, f"{source.name} does not compile for {tools.target}")
+    return source.name
+
+
+def _merge(tools: Toolchain, work_dir: Path, objects: Sequence[str]) -> None:
+    """One relocatable object with what is reachable from the entry."""
+    command = [tools.find(), *tools.flags, "-r", "-nostdlib", "-Wl,--gc-sections"]
+    command += [f"-Wl,--entry={ENTRY}", "-Wl,--build-id=none", *objects, "-o", MERGED]
+    _run(command, work_dir, f"the objects for {tools.target} cannot be merged")
+    if unused := unused_names(work_dir / MERGED):
+        words = [f"--strip-symbol={name}" for name in unused]
+        _run([tools.prefix + "objcopy", *words, MERGED], work_dir, "unused names cannot be removed")
+
+
+def _mpy_ld(work_dir: Path, tools: Toolchain, *arguments: str) -> str:
+    script = micropython_dir() / "tools" / "mpy_ld.py"
+    command = [sys.executable, str(script), "--arch", tools.target, *arguments]
+    return _run(command, work_dir, f"MicroPython's linker refuses the module for {tools.target}")
+
+
+def _run(command: Sequence[str], work_dir: Path, failure: str) -> str:
+    result = subprocess.run(command, cwd=work_dir, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        said = (result.stdout + result.stderr).strip()
+        raise BuildError(f"{failure}:\n{said[-4000:]}")
+    return result.stdout

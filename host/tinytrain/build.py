@@ -1,0 +1,211 @@
+"""`tinytrain build`: from a model file to a folder that can be deployed.
+
+compile_model -> native module for the board's target -> report -> files
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.backend.board import Board, load_board
+from tinytrain.backend.natmod import NatmodReport, build_natmod
+from tinytrain.backend.selftest import SelfTest
+from tinytrain.codegen.example import example
+from tinytrain.codegen.stubs import stub
+from tinytrain.codegen.weights_file import weights_file
+from tinytrain.compilation import Compiled, compile_model
+from tinytrain.errors import BuildError, DataError
+from tinytrain.plan.report import BoardMemory, Report, make_report
+from tinytrain.resources import c_kernels_dir, mpy_module_dir
+from tinytrain.sim.trainer import Trainer
+
+Progress = Callable[[str, int, int], None]
+SELFTEST_STEPS = 3
+SELFTEST_LR = 0.01
+SOURCE = "source"  # the folder with what `sim` needs to build the same model again
+
+
+def ignore_progress(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Build:
+    """A finished build: the folder, what is in it, and what it costs."""
+
+    folder: Path
+    compiled: Compiled
+    report: Report
+
+
+def build(
+    model: Path,
+    board_name: str,
+    update: str,
+    folder: Path,
+    *,
+    ram: int | None = None,
+    progress: Progress = ignore_progress,
+) -> Build:
+    """Build `model` for a board; files appear in `folder` only when all of them are ready.
+
+    ram: limit for arena and state in bytes; BuildError if they take more.
+    """
+    board = load_board(board_name)
+    progress("reading and planning", 0, 1)
+    compiled = compile_model(model, update)
+    _check_ram(compiled, ram)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
+        stage = Path(name)
+        report = _write_all(compiled, model, update, board, stage, progress)
+        _publish(stage, folder)
+    return Build(folder, compiled, report)
+
+
+def _check_ram(compiled: Compiled, ram: int | None) -> None:
+    needed = compiled.arena.nbytes + compiled.program.state_bytes
+    if ram is not None and needed > ram:
+        raise BuildError(
+            f"{compiled.graph.name}: arena {compiled.arena.nbytes:,} + state "
+            f"{compiled.program.state_bytes:,} = {needed:,} bytes, {needed - ram:,} more than the "
+            f"{ram:,} allowed; train fewer layers (--update last:N or bias:N)"
+        )
+
+
+def _write_all(
+    compiled: Compiled, model: Path, update: str, board: Board, stage: Path, progress: Progress
+) -> Report:
+    source = stage / SOURCE
+    source.mkdir()
+    (source / "model.h").write_text(compiled.source.header, encoding="utf-8")
+    (source / "model.c").write_text(compiled.source.body, encoding="utf-8")
+    _keep_input(source, model, update, board.name)
+    weights = weights_file(compiled.program, compiled.source.hash)
+    (stage / "model.ttw").write_bytes(weights)
+    module = _link(board, source, stage / "tinytrain.mpy", progress)
+    (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program.classes))
+    (stage / "main.py").write_text(example(compiled.graph, compiled.program.classes))
+    (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
+    memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
+    report = make_report(
+        compiled.program, compiled.arena, update, module.ram_bytes, len(weights), memory
+    )
+    (stage / "report.json").write_text(json.dumps(dict(report.values), indent=2) + "\n")
+    (stage / "report.txt").write_text(report.text())
+    return report
+
+
+def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodReport:
+    binding = sorted(mpy_module_dir().glob("*.c"))
+    kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
+    with tempfile.TemporaryDirectory() as work:
+        return build_natmod(
+            [*binding, source / "model.c", *kernels],
+            [source, mpy_module_dir(), c_kernels_dir() / "include"],
+            board.target,
+            out,
+            Path(work),
+            compact=binding,
+            progress=progress,
+        )
+
+
+def _keep_input(source: Path, model: Path, update: str, board: str) -> None:
+    """Keep what the build was made from, so that `sim` and later builds need nothing else."""
+    kept = f"model{model.suffix}"
+    shutil.copyfile(model, source / kept)
+    if update.endswith(".toml"):
+        shutil.copyfile(update, source / "update.toml")
+        update = "update.toml"
+    entry = {"model": kept, "name": model.stem, "update": update, "board": board}
+    (source / "build.json").write_text(json.dumps(entry, indent=2) + "\n")
+
+
+def _publish(stage: Path, folder: Path) -> None:
+    """Move the finished files into place, each one at once."""
+    for path in sorted(stage.rglob("*")):
+        target = folder / path.relative_to(stage)
+        if path.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+
+
+def open_build(folder: Path) -> Compiled:
+    """The compiled model of a build folder, for the simulator."""
+    try:
+        entry: Mapping[str, str] = json.loads((folder / SOURCE / "build.json").read_text())
+        model, update = folder / SOURCE / entry["model"], entry["update"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
+    if update.endswith(".toml"):
+        update = str(folder / SOURCE / update)
+    return compile_model(model, update, name=entry["name"])
+
+
+def make_selftest(compiled: Compiled) -> SelfTest:
+    """A fixed input, and what the simulator makes of it: the board must do the same."""
+    trainer = Trainer(compiled)
+    size = compiled.program.input.nbytes
+    x = (np.arange(size, dtype=np.int64) * 37 % 251 - 125).astype(np.int8)
+    output = trainer.predict(x)
+    steps = SELFTEST_STEPS if trainer.classes else 0
+    labels = [i % trainer.classes for i in range(steps)]
+    trainer.lr = SELFTEST_LR
+    losses = [trainer.step(x, label) for label in labels]
+    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, trainer.state.tobytes())
+
+
+Samples = npt.NDArray[Any]
+
+
+def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
+    """x_train, y_train, x_test, y_test of an .npz file, x as the model's int8 input.
+
+    `x` and `y` serve for both if the file has only those. float inputs are quantized, uint8 ones
+    shifted by 128 where the model takes uint8.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as .npz: {error}") from error
+    for part in ("train", "test"):
+        arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
+        arrays.setdefault(f"y_{part}", arrays.get("y", arrays.get("y_train", np.zeros(0))))
+    found: dict[str, Samples] = {}
+    for part in ("train", "test"):
+        x, y = _model_input(path, arrays[f"x_{part}"], trainer), arrays[f"y_{part}"]
+        if y.ndim != 1 or len(x) != len(y) or not np.issubdtype(y.dtype, np.integer) or not len(y):
+            raise DataError(
+                f"{path}: expected arrays x_train, y_train, x_test, y_test (or x, y), samples "
+                f"first, labels as whole numbers; y_{part} is {y.dtype} {y.shape} for {len(x)} "
+                "samples"
+            )
+        found |= {f"x_{part}": x, f"y_{part}": y}
+    return found
+
+
+def _model_input(path: Path, x: Samples, trainer: Trainer) -> Samples:
+    port = trainer.compiled.graph.input
+    size = int(np.prod(trainer.input_shape))
+    if x.ndim == 0 or x.size % size or x.size // size != len(x):
+        raise DataError(
+            f"{path}: samples of shape {x.shape[1:]}, the model takes {trainer.input_shape[1:]}"
+        )
+    if np.issubdtype(x.dtype, np.floating):
+        x = trainer.quantize(x)
+    elif x.dtype == np.uint8 and port.model_dtype == "uint8":
+        x = (x.astype(np.int16) - 128).astype(np.int8)
+    if x.dtype != np.int8:
+        raise DataError(f"{path}: samples must be int8 or float, not {x.dtype}")
+    return x.reshape(len(x), size)

@@ -1,0 +1,189 @@
+"""The command `tinytrain`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tinytrain.errors import TinyTrainError
+
+if TYPE_CHECKING:
+    from tinytrain.sim.trainer import Trainer
+
+UPDATE_HELP = """what is trained on the board:
+  all       every weight and bias
+  last:N    weights and biases of the last N layers that have weights
+  bias:N    the biases of the last N layers
+  none      nothing: the module only predicts
+  FILE.toml biases, layers and fractions of input channels, one by one (docs/DESIGN.md)"""
+
+console = Console(highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, or 2 after an error that was explained."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except TinyTrainError as error:
+        print(f"tinytrain: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a folder that cannot be written, a full disk
+        print(f"tinytrain: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tinytrain: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tinytrain",
+        description="Quantized models that learn on MicroPython boards.",
+        epilog="Start with: tinytrain inspect MODEL, then tinytrain build MODEL --board rpi_pico",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = commands.add_parser("inspect", help="show what a model consists of")
+    add.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
+    add.set_defaults(run=_inspect)
+    _add_build(commands)
+    add = commands.add_parser("sim", help="fine-tune and evaluate on this machine, bit for bit")
+    add.add_argument("folder", type=Path, metavar="DIR", help="what `tinytrain build -o` wrote")
+    add.add_argument("--data", type=Path, required=True, metavar="FILE.npz",
+                     help="arrays x_train, y_train, x_test, y_test (or x, y)")  # fmt: skip
+    add.add_argument("--epochs", type=_positive, default=1, metavar="N", help="default: 1")
+    add.add_argument("--lr", type=float, default=0.01, help="learning rate, default: 0.01")
+    add.set_defaults(run=_sim)
+    add = commands.add_parser("deploy", help="copy a build to a board and verify it there")
+    add.add_argument("folder", type=Path, metavar="DIR", help="what `tinytrain build -o` wrote")
+    add.add_argument("--port", default="auto", help="as for mpremote connect; default: auto")
+    add.add_argument("--main", action="store_true", help="copy main.py too")
+    add.set_defaults(run=_deploy)
+    return parser
+
+
+def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    add = commands.add_parser(
+        "build",
+        help="compile a model into a native module for a board",
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    add.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
+    add.add_argument("--board", required=True, help="such as rpi_pico or unix, or a .toml file")
+    add.add_argument("--update", default="all", help=UPDATE_HELP)
+    add.add_argument("--ram", type=_bytes, metavar="SIZE",
+                     help="refuse if arena and state take more, such as 96K")  # fmt: skip
+    add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",
+                     help="where to write; default: build")  # fmt: skip
+    add.set_defaults(run=_build)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return value
+
+
+def _bytes(text: str) -> int:
+    number, factor = text.upper(), 1
+    for suffix, size in (("K", 1024), ("M", 1024**2)):
+        if number.endswith(suffix):
+            number, factor = number.removesuffix(suffix), size
+    try:
+        return int(float(number) * factor)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; examples: 98304, 96K") from None
+
+
+@contextmanager
+def _bar(total_unknown: str) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        progress.add_task(total_unknown, total=None)
+        yield progress
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from tinytrain.importers import load
+    from tinytrain.inspection import render
+
+    table = render(load(arguments.model))
+    (console if console.is_terminal else Console(width=160)).print(table)
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    from tinytrain.build import build
+
+    with _bar("reading and planning") as progress:
+        task = progress.task_ids[0]
+
+        def show(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        result = build(
+            arguments.model,
+            arguments.board,
+            arguments.update,
+            arguments.folder,
+            ram=arguments.ram,
+            progress=show,
+        )
+    console.print(result.report.text(), end="", markup=False)
+    names = ", ".join(sorted(p.name for p in result.folder.iterdir() if p.is_file()))
+    console.print(f"\nWritten to {result.folder}: {names}", markup=False, soft_wrap=True)
+
+
+def _sim(arguments: argparse.Namespace) -> None:
+    from tinytrain.build import load_data, open_build
+    from tinytrain.sim.trainer import Trainer
+
+    trainer = Trainer(open_build(arguments.folder))
+    data = load_data(arguments.data, trainer)
+    trainer.lr = arguments.lr
+    console.print(repr(trainer), markup=False, soft_wrap=True)
+    with _bar("evaluating") as progress:
+        task = progress.task_ids[0]
+        before = _accuracy(trainer, data["x_test"], data["y_test"])
+        console.print(f"accuracy before: {before:.1%} of {len(data['y_test'])} samples")
+        for epoch in range(1, arguments.epochs + 1):
+            total = 0.0
+            progress.reset(task, total=len(data["y_train"]), description=f"epoch {epoch}")
+            for x, y in zip(data["x_train"], data["y_train"], strict=True):
+                total += trainer.step(x, int(y))
+                progress.advance(task)
+            after = _accuracy(trainer, data["x_test"], data["y_test"])
+            mean = total / len(data["y_train"])
+            console.print(f"epoch {epoch}: mean loss {mean:.4f}, accuracy {after:.1%}")
+
+
+def _accuracy(trainer: Trainer, x: npt.NDArray[np.int8], y: npt.NDArray[Any]) -> float:
+    right = sum(trainer.classify(sample) == label for sample, label in zip(x, y, strict=True))
+    return float(right) / len(y)
+
+
+def _deploy(arguments: argparse.Namespace) -> None:
+    from tinytrain.backend.deploy import deploy
+
+    deploy(
+        arguments.folder,
+        arguments.port,
+        with_main=arguments.main,
+        say=lambda text: console.print(text, markup=False, soft_wrap=True),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Program and memory plan to files: C source, weights, type stub, example."""

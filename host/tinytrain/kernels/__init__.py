@@ -1,0 +1,1 @@
+"""The C kernels: their declarations, their compiled library, their reference in numpy."""

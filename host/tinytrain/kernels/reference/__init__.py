@@ -1,0 +1,67 @@
+"""The kernels once more, in numpy: the second implementation of docs/NUMERICS.md.
+
+One module per C file, functions named and called like the kernels without their prefix: the same
+arguments as `Library.call`, results written to the same arrays. Where the C relies on a sum that
+fits 32 bits, these raise OverflowError if it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tinytrain.kernels.reference import (
+    add,
+    bias,
+    conv2d,
+    cross_entropy,
+    depthwise_conv2d,
+    gradient,
+    mean,
+    pad,
+    pool2d,
+    requantize,
+    softmax,
+    update,
+)
+
+_FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
+    conv2d.conv2d_s8,
+    conv2d.conv2d_s32,
+    depthwise_conv2d.depthwise_conv2d_s8,
+    add.add_s8,
+    pool2d.average_pool2d_s8,
+    pool2d.max_pool2d_s8,
+    mean.mean_s8,
+    pad.pad_s8,
+    requantize.requantize_s8,
+    softmax.softmax_s8,
+    requantize.widen_s8,
+    cross_entropy.softmax_cross_entropy,
+    cross_entropy.softmax_cross_entropy_scratch,
+    gradient.clip_bwd,
+    gradient.grad_add,
+    conv2d.conv2d_bwd_input,
+    conv2d.conv2d_bwd_input_scratch,
+    depthwise_conv2d.depthwise_conv2d_bwd_input,
+    depthwise_conv2d.depthwise_conv2d_bwd_input_scratch,
+    pool2d.average_pool2d_bwd,
+    pool2d.average_pool2d_bwd_scratch,
+    pool2d.max_pool2d_bwd,
+    pool2d.max_pool2d_bwd_scratch,
+    mean.mean_bwd,
+    mean.mean_bwd_scratch,
+    pad.pad_bwd,
+    conv2d.conv2d_bwd_weight,
+    conv2d.conv2d_bwd_weight_scratch,
+    depthwise_conv2d.depthwise_conv2d_bwd_weight,
+    depthwise_conv2d.depthwise_conv2d_bwd_weight_scratch,
+    bias.bias_bwd,
+    bias.bias_bwd_scratch,
+    update.rate_set,
+    update.rate_begin,
+    update.loss_bits,
+)
+
+KERNELS: Final[Mapping[str, Callable[..., Any]]] = {f"tt_{f.__name__}": f for f in _FUNCTIONS}
+"""Every function of the header, by its name there."""

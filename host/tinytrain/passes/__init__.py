@@ -1,0 +1,1 @@
+"""Graph to program: which parameters are trained, the backward pass, and the kernel calls."""

@@ -1,0 +1,111 @@
+"""Graph and update scheme to Program: forward for predict, forward and backward for step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region
+from tinytrain.passes import bounds
+from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
+from tinytrain.passes.head import Head, find_head, require_head
+from tinytrain.passes.lower_backward import BackwardContext, gradient_buffer, lower_gradient
+from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
+from tinytrain.passes.storage import Constants, State, store_layer
+from tinytrain.passes.update import Scheme, layers
+
+
+def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Program:
+    """The program of a graph; an empty scheme gives one that only predicts.
+
+    keep_gradients: the step stores the sums of every parameter gradient instead of updating.
+    """
+    head = require_head(graph) if scheme else find_head(graph)
+    constants, state = Constants(), State()
+    storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
+    tensors = _activations(graph)
+    predict_context = ForwardContext(graph, constants, storage, tensors, {})
+    predict = tuple(lower_node(predict_context, n) for n in graph.nodes)
+    step: tuple[KernelCall, ...] = ()
+    if scheme:
+        assert head is not None
+        step = _lower_step(predict_context, scheme, head, keep_gradients)
+    return Program(
+        name=graph.name,
+        predict=predict,
+        step=step,
+        input=tensors[graph.input.tensor],
+        output=tensors[graph.output.tensor],
+        classes=head.classes if scheme and head is not None else 0,
+        weights=np.frombuffer(bytes(constants.payload), np.uint8),
+        state_bytes=state.nbytes if scheme else 0,
+        state=tuple(state.fields),
+        initial=tuple(state.initial),
+    )
+
+
+def _activations(graph: Graph) -> dict[str, Buffer]:
+    names = [graph.input.tensor, *(n.output for n in graph.nodes)]
+    return {n: Buffer(n, Region.ARENA, graph.tensors[n].nbytes, "int8_t") for n in names}
+
+
+def _lower_step(
+    predict: ForwardContext, scheme: Scheme, head: Head, keep: bool
+) -> tuple[KernelCall, ...]:
+    graph = predict.graph
+    ops = differentiate(graph, head, scheme)
+    clips = {op.node.name: _clip_buffer(graph, op.node) for op in ops if op.kind is GradKind.CLIP}
+    # the step has activations of its own (they live longer), and the same input
+    tensors = {
+        name: b
+        if name == graph.input.tensor
+        else Buffer(f"step_{name}", b.region, b.nbytes, b.ctype)
+        for name, b in predict.buffers.items()
+    }
+    context = ForwardContext(graph, predict.constants, predict.storage, tensors, clips)
+    sums = Buffer("logits", Region.ARENA, 4 * head.classes, "int32_t")
+    gradients = {
+        op.output: gradient_buffer(op.output, _gradient_size(graph, op))
+        for op in ops
+        if op.output is not None
+    }
+    limits = bounds.limits(graph, scheme, ops)
+    bounds.check_logits(graph, scheme, head)
+    backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep)
+    return (
+        *_forward_to_head(context, head, sums),
+        *(lower_gradient(backward, op) for op in ops),
+    )
+
+
+def _forward_to_head(context: ForwardContext, head: Head, sums: Buffer) -> tuple[KernelCall, ...]:
+    nodes = context.graph.nodes
+    calls = [lower_node(context, n) for n in nodes[: nodes.index(head.node)]]
+    last = lower_node(context, head.node)
+    if head.sums:
+        args: dict[str, Argument] = {
+            "p": conv_params(context, head.node),
+            "x": last.args["x"],
+            "w": last.args["w"],
+            "bias": last.args["bias"],
+            "y": sums,
+        }
+        name = head.node.name
+        calls.append(KernelCall("tt_conv2d_s32", args, name, f"{name}: logits", last.macs))
+    else:
+        zero = context.zero(head.node.output)
+        widen: dict[str, Argument] = {"size": head.classes, "zero": zero}
+        widen |= {"x": context.buffers[head.node.output], "y": sums}
+        calls += [last, KernelCall("tt_widen_s8", widen, head.node.name, "logits")]
+    return tuple(calls)
+
+
+def _clip_buffer(graph: Graph, node: Node) -> Buffer:
+    size = graph.tensors[node.output].size
+    return Buffer(f"{node.name}_clip", Region.ARENA, (size + 7) // 8, "uint8_t")
+
+
+def _gradient_size(graph: Graph, op: GradOp) -> int:
+    assert op.output is not None
+    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
+    return graph.tensors[tensor].size

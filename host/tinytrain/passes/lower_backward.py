@@ -1,0 +1,303 @@
+"""The backward pass as kernel calls: one function per op and kind of gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Mean
+from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, Runtime, StructValue
+from tinytrain.kernels.library import library
+from tinytrain.passes import bounds
+from tinytrain.passes.autodiff import GradKind, GradOp
+from tinytrain.passes.fixed_point import common_exponent, multipliers, reciprocal, steps
+from tinytrain.passes.head import Head
+from tinytrain.passes.lower_forward import (
+    ForwardContext,
+    macs_of,
+    pad_struct,
+    sum_scales,
+    weight_scales,
+    window_struct,
+)
+from tinytrain.passes.update import Scheme
+
+LOGIT_ONE = 4096.0  # logits are in units of 2^-12
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardContext:
+    """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update."""
+
+    forward: ForwardContext
+    scheme: Scheme
+    head: Head
+    sums: Buffer
+    gradients: Mapping[str, Buffer]
+    limits: Mapping[str, int]
+    keep: bool
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+        return self.forward.graph
+
+
+def gradient_buffer(name: str, size: int) -> Buffer:
+    """A tt_grad of `size` mantissas in the arena."""
+    return Buffer(name, Region.ARENA, 4 + 2 * size, "tt_grad")
+
+
+def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
+    """Working memory of one call, as large as the kernel says (times `times`)."""
+    nbytes = library().scratch_bytes(kernel, p) * times
+    name = f"{node.name}_{kernel.removeprefix('tt_')}_scratch"
+    return Buffer(name, Region.ARENA, nbytes, "int32_t")
+
+
+def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
+    """The kernel call of one step of the backward pass."""
+    rule = INPUT_RULES[op.node.op] if op.kind is GradKind.INPUT else RULES[op.kind]
+    return rule(c, op)
+
+
+def _struct_size(c: BackwardContext, op: GradOp) -> StructValue:
+    assert op.output is not None
+    size = c.graph.tensors[op.node.output].size
+    if op.kind is GradKind.ADD:
+        size = (c.gradients[op.output].nbytes - 4) // 2
+    return {"size": size, "limit": c.limits[op.output]}
+
+
+def _loss(c: BackwardContext, op: GradOp) -> KernelCall:
+    assert op.output is not None
+    if c.head.sums:
+        reals = sum_scales(c.graph, c.head.node)
+    else:
+        reals = np.full(c.head.classes, c.forward.scale(c.head.node.output))
+    multiplier, shift = multipliers(reals * LOGIT_ONE)
+    p: StructValue = {"classes": c.head.classes, "limit": c.limits[op.output]}
+    args: dict[str, Argument] = {
+        "p": p,
+        "sums": c.sums,
+        "multiplier": c.forward.constants.add("loss_multiplier", multiplier),
+        "shift": c.forward.constants.add("loss_shift", shift),
+        "label": Runtime.LABEL,
+        "d_logits": c.gradients[op.output],
+        "loss": Runtime.LOSS,
+        "scratch": scratch(op.node, "tt_softmax_cross_entropy", p),
+    }
+    return KernelCall("tt_softmax_cross_entropy", args, op.node.name, f"loss -> {op.output}")
+
+
+def _clip(c: BackwardContext, op: GradOp) -> KernelCall:
+    assert op.output is not None
+    args: dict[str, Argument] = {
+        "p": _struct_size(c, op),
+        "dy": c.gradients[op.inputs[0]],
+        "clip": c.forward.clips[op.node.name],
+        "dx": c.gradients[op.output],
+    }
+    return KernelCall("tt_clip_bwd", args, op.node.name, op.output, 0, (("dx", "dy"),))
+
+
+def _add(c: BackwardContext, op: GradOp) -> KernelCall:
+    assert op.output is not None
+    args: dict[str, Argument] = {
+        "p": _struct_size(c, op),
+        "a": c.gradients[op.inputs[0]],
+        "b": c.gradients[op.inputs[1]],
+        "y": c.gradients[op.output],
+    }
+    return KernelCall("tt_grad_add", args, op.node.name, op.output, 0, (("y", "a"), ("y", "b")))
+
+
+def _conv_input(c: BackwardContext, op: GradOp) -> KernelCall:
+    node, attrs = op.node, op.node.attrs
+    assert isinstance(attrs, Conv2D | DepthwiseConv2D) and op.output is not None
+    kernel = f"tt_{node.op}_bwd_input"
+    scale, exponent = common_exponent(_useful_scales(c, node))
+    p: StructValue = {
+        "window": window_struct(attrs.window),
+        "limit": c.limits[op.output],
+        "exponent": exponent,
+    }
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        "w": c.forward.storage[node.name].weight,
+        "scale": c.forward.constants.add(f"{node.name}_scale", scale),
+        "dx": c.gradients[op.output],
+        "scratch": scratch(node, kernel, p),
+    }
+    return KernelCall(kernel, args, node.name, op.output, macs_of(node))
+
+
+def _useful_scales(c: BackwardContext, node: Node) -> npt.NDArray[np.float64]:
+    """Weight scales; 0 where frozen weights are all 0, as those must not set the exponent."""
+    assert node.weight is not None
+    scales = weight_scales(c.graph, node).copy()
+    data = c.graph.tensors[node.weight].data
+    assert data is not None
+    if not (node.name in c.scheme and c.scheme[node.name].channels):
+        axes = (0, 1, 2) if node.op == "depthwise_conv2d" else (1, 2, 3)
+        scales[~data.any(axis=axes)] = 0
+    return scales
+
+
+def _average_pool_input(c: BackwardContext, op: GradOp) -> KernelCall:
+    assert isinstance(op.node.attrs, AveragePool2D)
+    bits = bounds.average_pool_bits(op.node.attrs.window)
+    kernel = "tt_average_pool2d_bwd"
+    args = _pool_arguments(c, op, kernel, bits)
+    return KernelCall(kernel, args, op.node.name, op.output or "")
+
+
+def _max_pool_input(c: BackwardContext, op: GradOp) -> KernelCall:
+    kernel = "tt_max_pool2d_bwd"
+    args = _pool_arguments(c, op, kernel, 0)
+    args["x"] = c.forward.buffers[op.node.inputs[0]]
+    return KernelCall(kernel, args, op.node.name, op.output or "")
+
+
+def _pool_arguments(c: BackwardContext, op: GradOp, kernel: str, bits: int) -> dict[str, Argument]:
+    attrs = op.node.attrs
+    assert isinstance(attrs, AveragePool2D | MaxPool2D) and op.output is not None
+    p: StructValue = {
+        "window": window_struct(attrs.window),
+        "limit": c.limits[op.output],
+        "reciprocal_bits": bits,
+    }
+    return {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        "dx": c.gradients[op.output],
+        "scratch": scratch(op.node, kernel, p),
+    }
+
+
+def _mean_input(c: BackwardContext, op: GradOp) -> KernelCall:
+    attrs = op.node.attrs
+    assert isinstance(attrs, Mean) and op.output is not None
+    value, bits = reciprocal(attrs.count)
+    p: StructValue = {
+        "outer": attrs.outer,
+        "count": attrs.count,
+        "inner": attrs.inner,
+        "limit": c.limits[op.output],
+        "reciprocal": value,
+        "reciprocal_bits": bits,
+    }
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        "dx": c.gradients[op.output],
+        "scratch": scratch(op.node, "tt_mean_bwd", p),
+    }
+    return KernelCall("tt_mean_bwd", args, op.node.name, op.output)
+
+
+def _pad_input(c: BackwardContext, op: GradOp) -> KernelCall:
+    assert op.output is not None
+    args: dict[str, Argument] = {
+        "p": {"pad": pad_struct(op.node), "limit": c.limits[op.output]},
+        "dy": c.gradients[op.inputs[0]],
+        "dx": c.gradients[op.output],
+    }
+    return KernelCall("tt_pad_bwd", args, op.node.name, op.output)
+
+
+def _weight(c: BackwardContext, op: GradOp) -> KernelCall:
+    node, attrs = op.node, op.node.attrs
+    assert isinstance(attrs, Conv2D | DepthwiseConv2D)
+    window, channels = attrs.window, c.scheme[node.name].channels
+    span = bounds.input_span(c.graph, node)
+    p: StructValue = {
+        "window": window_struct(window),
+        "in_zero": c.forward.zero(node.inputs[0]),
+        "channels": channels,
+        "row_shift": bounds.row_shift(window, span, c.limits[op.inputs[0]]),
+    }
+    x_scale = c.forward.scale(node.inputs[0])
+    reals = x_scale / _nonzero(weight_scales(c.graph, node))
+    outputs = window.output.c
+    if isinstance(attrs, DepthwiseConv2D):
+        outputs = channels * attrs.multiplier
+    kernel = f"tt_{node.op}_bwd_weight"
+    stored = c.forward.storage[node.name]
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        "x": c.forward.buffers[node.inputs[0]],
+        **_update_arguments(c, node, "weight", reals),
+        "w": stored.weight,
+        "fraction": stored.weight_fraction,
+        "d": scratch(node, kernel, p, outputs if c.keep else 1),
+    }
+    macs = macs_of(node) * channels // window.input.c
+    return KernelCall(kernel, args, node.name, f"{node.name}: weight", macs)
+
+
+def _bias(c: BackwardContext, op: GradOp) -> KernelCall:
+    node, attrs = op.node, op.node.attrs
+    assert isinstance(attrs, Conv2D | DepthwiseConv2D) and node.bias is not None
+    output = attrs.window.output
+    limit = bounds.bias_limit(c.graph, c.scheme, node)
+    if node is c.head.node and c.head.sums:
+        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node))
+    p: StructValue = {"pixels": output.h * output.w, "channels": output.c, "bias_limit": limit}
+    reals = 1.0 / _nonzero(sum_scales(c.graph, node))
+    data = c.graph.tensors[node.bias].data
+    assert data is not None
+    reals[np.abs(data.astype(np.int64)) > limit] = 0  # saturated, dead: stays as it is
+    stored = c.forward.storage[node.name]
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        **_update_arguments(c, node, "bias", reals),
+        "bias": stored.bias,
+        "fraction": stored.bias_fraction,
+        "d": scratch(node, "tt_bias_bwd", p),
+    }
+    return KernelCall("tt_bias_bwd", args, node.name, f"{node.name}: bias")
+
+
+def _nonzero(scales: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scales with infinity in place of 0, so that such channels are never updated."""
+    return np.where(scales > 0, scales, np.inf)
+
+
+def _update_arguments(
+    c: BackwardContext, node: Node, kind: str, reals: npt.NDArray[np.float64]
+) -> dict[str, Argument]:
+    mantissa, exponent = steps(reals)
+    constants = c.forward.constants
+    return {
+        "rate": None if c.keep else Runtime.RATE,
+        "step_mantissa": constants.add(f"{node.name}_{kind}_step_mantissa", mantissa),
+        "step_exponent": constants.add(f"{node.name}_{kind}_step_exponent", exponent),
+    }
+
+
+Rule = Callable[[BackwardContext, GradOp], KernelCall]
+
+RULES: Mapping[GradKind, Rule] = {
+    GradKind.LOSS: _loss,
+    GradKind.CLIP: _clip,
+    GradKind.ADD: _add,
+    GradKind.WEIGHT: _weight,
+    GradKind.BIAS: _bias,
+}
+
+INPUT_RULES: Mapping[str, Rule] = {
+    "conv2d": _conv_input,
+    "depthwise_conv2d": _conv_input,
+    "average_pool2d": _average_pool_input,
+    "max_pool2d": _max_pool_input,
+    "mean": _mean_input,
+    "pad": _pad_input,
+}

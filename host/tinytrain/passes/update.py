@@ -1,0 +1,129 @@
+"""Update schemes: which biases, which layers' weights, which fraction of their input channels.
+
+A scheme is written as `all`, `none`, `last:N`, `bias:N`, or a TOML file:
+
+    biases = 20                 # the biases of the last 20 layers
+
+    [layer.conv2d_3]            # a layer by its name in `tinytrain inspect`, or by "op:31"
+    weight = 0.25               # true, false, or the fraction of input channels (the first ones)
+    bias = true                 # default: false, or what `biases` says
+
+Layers are the ops with weights, counted in execution order.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinytrain.errors import UpdateError
+from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.ops import Conv2D, DepthwiseConv2D
+
+HELP = "expected all, none, last:N, bias:N or a .toml file"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUpdate:
+    """What is trained of one layer: the first `channels` input channels of its weight, its bias."""
+
+    channels: int = 0
+    bias: bool = False
+
+
+Scheme = Mapping[str, LayerUpdate]
+"""Node name to what is trained; layers that are frozen are absent."""
+
+
+def layers(graph: Graph) -> tuple[Node, ...]:
+    """The nodes with weights, in execution order."""
+    return tuple(n for n in graph.nodes if n.weight is not None)
+
+
+def input_channels(node: Node) -> int:
+    """Input channels of a layer."""
+    assert isinstance(node.attrs, Conv2D | DepthwiseConv2D)
+    return node.attrs.window.input.c
+
+
+def parse_scheme(graph: Graph, text: str) -> Scheme:
+    """Read a scheme as given on the command line; UpdateError says what is wrong."""
+    kind, _, number = text.partition(":")
+    if text.endswith(".toml"):
+        return _from_toml(graph, Path(text))
+    if text in ("all", "none"):
+        chosen = layers(graph) if text == "all" else ()
+        return _clean({n.name: _everything(n) for n in chosen})
+    if kind in ("last", "bias") and number.isdigit() and int(number) > 0:
+        chosen = layers(graph)[-int(number) :]
+        if len(chosen) < int(number):
+            raise UpdateError(f"{text}: {graph.name} has only {len(chosen)} layers with weights")
+        full = kind == "last"
+        return _clean({n.name: _everything(n) if full else _bias_only(n) for n in chosen})
+    raise UpdateError(f"unknown update scheme {text!r}: {HELP}")
+
+
+def _everything(node: Node) -> LayerUpdate:
+    return LayerUpdate(input_channels(node), node.bias is not None)
+
+
+def _bias_only(node: Node) -> LayerUpdate:
+    return LayerUpdate(0, node.bias is not None)
+
+
+def _clean(scheme: dict[str, LayerUpdate]) -> Scheme:
+    return {name: u for name, u in scheme.items() if u.channels or u.bias}
+
+
+def _from_toml(graph: Graph, path: Path) -> Scheme:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UpdateError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UpdateError(f"{path}: not a TOML file: {error}") from error
+    unknown = sorted(set(table) - {"biases", "layer"})
+    if unknown:
+        raise UpdateError(f"{path}: unknown key {unknown[0]!r}; known: biases, [layer.NAME]")
+    biases = table.get("biases", 0)
+    if not isinstance(biases, int) or isinstance(biases, bool) or biases < 0:
+        raise UpdateError(f"{path}: biases must be a whole number, not {biases!r}")
+    last = {n.name for n in layers(graph)[len(layers(graph)) - min(biases, len(layers(graph))) :]}
+    scheme = {n.name: _bias_only(n) for n in layers(graph) if n.name in last}
+    entries = table.get("layer", {})
+    if not isinstance(entries, dict):
+        raise UpdateError(f"{path}: `layer` must be tables such as [layer.conv2d_0]")
+    for name, entry in entries.items():
+        node = _find(graph, path, name)
+        scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, node.name in last)
+    return _clean(scheme)
+
+
+def _find(graph: Graph, path: Path, name: str) -> Node:
+    for node in layers(graph):
+        if name == node.name or name == f"op:{node.index}":
+            return node
+    known = ", ".join(n.name for n in layers(graph))
+    raise UpdateError(f"{path}: {graph.name} has no layer {name!r} with weights; it has {known}")
+
+
+def _layer_entry(node: Node, where: str, entry: Any, bias_default: bool) -> LayerUpdate:
+    if not isinstance(entry, dict) or set(entry) - {"weight", "bias"}:
+        raise UpdateError(f"{where}: expected weight = ... and bias = ..., got {entry!r}")
+    weight, bias = entry.get("weight", False), entry.get("bias", bias_default)
+    if not isinstance(bias, bool):
+        raise UpdateError(f"{where}: bias must be true or false, not {bias!r}")
+    if bias and node.bias is None:
+        raise UpdateError(f"{where}: this layer has no bias")
+    if not isinstance(weight, bool | int | float) or not 0 <= weight <= 1:
+        raise UpdateError(f"{where}: weight must be true, false or between 0 and 1, not {weight!r}")
+    channels = int(input_channels(node) * weight)
+    if weight and channels == 0:
+        raise UpdateError(
+            f"{where}: {weight} of {input_channels(node)} input channels is none; "
+            f"take at least {1 / input_channels(node):.4f}"
+        )
+    return LayerUpdate(channels, bias)

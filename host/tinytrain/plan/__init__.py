@@ -1,0 +1,1 @@
+"""Memory: when each buffer lives, where it lies, and what that costs."""

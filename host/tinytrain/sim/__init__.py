@@ -1,0 +1,1 @@
+"""The simulator: the same generated C, compiled for the host."""

@@ -1,0 +1,65 @@
+"""Parameter gradients of one example, out of a program that keeps them instead of updating."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.compilation import Compiled
+from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.ops import DepthwiseConv2D
+from tinytrain.ir.program import KernelCall, Region
+from tinytrain.kernels.library import grad_exponent
+from tinytrain.passes.lower import lower
+from tinytrain.plan.arena import plan_arena
+from tinytrain.plan.lifetime import lifetimes
+from tinytrain.sim.interpreter import Bytes, Interpreter
+
+Gradients = Mapping[str, npt.NDArray[np.float64]]
+
+
+def gradients(
+    compiled: Compiled, state: npt.NDArray[np.uint8], x: npt.NDArray[np.int8], label: int
+) -> Gradients:
+    """d loss / d parameter in real values at the given state; see Trainer.gradients."""
+    program = lower(compiled.graph, compiled.scheme, keep_gradients=True)
+    machine = Interpreter(program, plan_arena(lifetimes(program)))
+    machine.memory[Region.STATE][: state.size] = state
+    found: dict[str, npt.NDArray[np.float64]] = {}
+
+    def watch(call: KernelCall, buffers: Mapping[str, Bytes]) -> None:
+        layer = call.node
+        if call.kernel.endswith("_bwd_weight"):
+            node = next(n for n in compiled.graph.nodes if n.name == layer)
+            found[f"{layer}/weight"] = _weight(compiled.graph, node, call, buffers)
+        elif call.kernel == "tt_bias_bwd":
+            sums = buffers["d"].view(np.int32).astype(np.float64)
+            found[f"{layer}/bias"] = np.ldexp(sums, grad_exponent(buffers["dy"]))
+
+    machine.step(x, label, 0.0, watch)
+    return found
+
+
+def _weight(
+    graph: Graph, node: Node, call: KernelCall, buffers: Mapping[str, Bytes]
+) -> npt.NDArray[np.float64]:
+    assert node.weight is not None
+    p = call.args["p"]
+    assert isinstance(p, Mapping)
+    channels, shift = p["channels"], p["row_shift"]
+    assert isinstance(channels, int) and isinstance(shift, int)
+    scale = graph.tensors[node.inputs[0]].quant.per_tensor
+    sums = buffers["d"].view(np.int32).astype(np.float64)
+    real = np.ldexp(sums * scale, grad_exponent(buffers["dy"]) + shift)
+    shape = graph.tensors[node.weight].shape
+    full = np.zeros(shape)
+    if isinstance(node.attrs, DepthwiseConv2D):  # sums [O,KH,KW], weight [1,KH,KW,O]
+        outputs = channels * node.attrs.multiplier
+        full[0, :, :, :outputs] = np.moveaxis(real.reshape(outputs, *shape[1:3]), 0, -1)
+    else:  # sums [O,KH,KW,channels], weight [O,KH,KW,I]
+        kernel = node.attrs.window.kernel  # type: ignore[union-attr]
+        per_output = real.reshape(shape[0], *kernel, channels)
+        full.reshape(shape[0], *kernel, -1)[..., :channels] = per_output
+    return full

@@ -1,0 +1,102 @@
+"""Runs a planned program call by call on the kernel library, without compiling anything.
+
+The tests' quick way to execute graphs, and the way to look at what a step computes on its way,
+such as the gradients of all parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region, Runtime
+from tinytrain.kernels.header import declarations
+from tinytrain.kernels.library import Library, library, rate_buffer
+from tinytrain.plan.arena import Arena
+
+Bytes = npt.NDArray[np.uint8]
+Watcher = Callable[[KernelCall, Mapping[str, Bytes]], None]
+"""Called after each kernel call with the call and its buffers by argument name."""
+
+
+class Interpreter:
+    """The memory of one model instance and its execution; methods as tt_model.h's functions."""
+
+    def __init__(self, program: Program, arena: Arena, kernels: Library | None = None) -> None:
+        """Allocate state and arena and reset the state."""
+        self.program = program
+        self.offsets = arena.offsets
+        self.kernels = kernels or library()
+        self.memory = {
+            Region.WEIGHTS: _aligned_copy(program.weights),
+            Region.STATE: _aligned_zeros(program.state_bytes),
+            Region.ARENA: _aligned_zeros(arena.nbytes),
+        }
+        self.loss = np.zeros(1, np.int32)
+        self.rate = rate_buffer(0.0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Copy the untrained parameters into the state."""
+        state, weights = self.memory[Region.STATE], self.memory[Region.WEIGHTS]
+        state[:] = 0
+        for c in self.program.initial:
+            source = weights[c.weights_offset : c.weights_offset + c.nbytes]
+            state[c.state_offset : c.state_offset + c.nbytes] = source
+
+    def view(self, buffer: Buffer) -> Bytes:
+        """The bytes of a buffer."""
+        offset = self.offsets[buffer.name] if buffer.offset < 0 else buffer.offset
+        return self.memory[buffer.region][offset : offset + buffer.nbytes]
+
+    def predict(
+        self, x: npt.NDArray[np.int8], watch: Watcher | None = None
+    ) -> npt.NDArray[np.int8]:
+        """Int8 input (any shape) to int8 output (flat)."""
+        self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
+        self._run(self.program.predict, 0, watch)
+        return self.view(self.program.output).view(np.int8).copy()
+
+    def step(
+        self, x: npt.NDArray[np.int8], label: int, lr: float, watch: Watcher | None = None
+    ) -> int:
+        """One training step; the loss in units of 2^-20."""
+        self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
+        steps = self.memory[Region.STATE][:4].view(np.uint32)
+        self.rate = rate_buffer(lr, int(steps[0]))
+        self._run(self.program.step, label, watch)
+        steps += np.uint32(1)
+        return int(self.loss[0])
+
+    def _run(self, calls: tuple[KernelCall, ...], label: int, watch: Watcher | None) -> None:
+        for call in calls:
+            values = {k: self._argument(a, label) for k, a in call.args.items()}
+            self.kernels.call(call.kernel, *declarations().function(call.kernel).arrange(values))
+            if watch is not None:
+                buffers = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
+                watch(call, buffers)
+
+    def _argument(self, argument: Argument, label: int) -> object:
+        match argument:
+            case Buffer():
+                return self.view(argument)
+            case Runtime.LABEL:
+                return label
+            case Runtime.LOSS:
+                return self.loss
+            case Runtime.RATE:
+                return self.rate
+            case _:
+                return argument
+
+
+def _aligned_zeros(nbytes: int) -> Bytes:
+    return np.zeros((nbytes + 3) // 4, np.uint32).view(np.uint8)
+
+
+def _aligned_copy(data: Bytes) -> Bytes:
+    memory = _aligned_zeros(data.size)
+    memory[: data.size] = data
+    return memory

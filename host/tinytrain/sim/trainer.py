@@ -1,0 +1,252 @@
+"""A Trainer on the host: the methods of the one on the board, running the same generated C."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.compilation import Compiled
+from tinytrain.errors import DataError
+from tinytrain.ir.program import StateField
+from tinytrain.kernels.extension import build_extension, cache_dir
+from tinytrain.resources import c_kernels_dir, mpy_module_dir
+from tinytrain.sim.gradients import gradients
+
+CDEF: Final = """
+typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither; } tt_rate;
+void tt_rate_set(tt_rate *rate, uint32_t float_bits);
+void tt_model_reset(const uint8_t *weights, uint8_t *state);
+void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
+"""
+CDEF_STEP: Final = """
+int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+                      int32_t label);
+"""
+LOSS_ONE: Final = 2.0**20
+
+Int8 = npt.NDArray[np.int8]
+
+
+class Trainer:
+    """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
+
+    Attributes: input_shape, output_shape (tuples, batch included), input_scale, input_zero_point,
+    output_scale, output_zero_point, classes, ram (bytes of arena and state), state (uint8 view of
+    the trained parameters), lr (learning rate, float32, 0.01 at first).
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        """Compile the model's C (once; then from the cache) and reset the state."""
+        graph, program, arena = compiled.graph, compiled.program, compiled.arena
+        self.compiled = compiled
+        self._module: ModuleType | None = _compile(compiled)
+        self._weights = np.frombuffer(program.weights.tobytes() + bytes(4), np.uint8)
+        self._arena = np.zeros(arena.nbytes // 4 + 1, np.uint32).view(np.uint8)
+        self._state = np.zeros(program.state_bytes // 4 + 1, np.uint32).view(np.uint8)
+        self._input = arena.offsets[program.input.name]
+        self._output = arena.offsets[program.output.name]
+        source, result = graph.tensors[graph.input.tensor], graph.tensors[graph.output.tensor]
+        self.input_shape, self.output_shape = graph.input.shape, graph.output.shape
+        self.input_scale = source.quant.per_tensor
+        self.input_zero_point = source.quant.zero_point
+        self.output_scale = result.quant.per_tensor
+        self.output_zero_point = result.quant.zero_point
+        self.classes = program.classes
+        self.ram = arena.nbytes + program.state_bytes
+        self._lr = np.float32(0.01)
+        self.reset()
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; finite and not negative, kept as float32."""
+        return float(self._lr)
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
+            raise DataError(f"lr must be a number, not {type(value).__name__}")
+        if not 0 <= float(np.float32(value)) < float("inf"):
+            raise DataError(f"lr must be finite and not negative, not {value}")
+        self._lr = np.float32(value)
+
+    @property
+    def state(self) -> npt.NDArray[np.uint8]:
+        """The trained parameters as bytes, a view: number of steps (uint32), then the arrays that
+        `parameters()` names."""
+        return self._state[: self.compiled.program.state_bytes]
+
+    def parameters(self) -> Mapping[str, npt.NDArray[Any]]:
+        """The arrays of the state by "layer/kind", views; see StateField for kinds."""
+        return {f"{f.layer}/{f.kind}": self._field(f) for f in self.compiled.program.state}
+
+    def _field(self, f: StateField) -> npt.NDArray[Any]:
+        dtype = np.dtype(f.dtype)
+        nbytes = int(np.prod(f.shape)) * dtype.itemsize
+        return self._state[f.offset : f.offset + nbytes].view(dtype).reshape(f.shape)
+
+    def reset(self) -> None:
+        """Forget all training."""
+        module = self._open()
+        module.lib.tt_model_reset(self._in(self._weights), self._out(self._state))
+
+    def step(self, x: npt.ArrayLike, y: int) -> float:
+        """Forward, backward and update for one example; returns the loss.
+
+        x: int8 of the input's shape (or flat); y: 0 .. classes - 1.
+        """
+        module = self._open()
+        if not self.classes:
+            raise DataError("this build only predicts: build it with an --update scheme to train")
+        label = self._label(y)
+        self._put(x)
+        rate = module.ffi.new("tt_rate *")
+        module.lib.tt_rate_set(rate, int(self._lr.view(np.uint32)))
+        loss = module.lib.tt_model_step(
+            self._in(self._weights), self._out(self._state), self._out(self._arena), rate, label
+        )
+        return float(np.float32(loss / LOSS_ONE)) if loss < 2**24 else _truncated_float32(loss)
+
+    def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
+        """Int8 input to the model's int8 output, in the output's shape."""
+        module = self._open()
+        self._put(x)
+        module.lib.tt_model_predict(
+            self._in(self._weights), self._out(self._state), self._out(self._arena)
+        )
+        size = self.compiled.program.output.nbytes
+        result = self._arena[self._output : self._output + size].view(np.int8)
+        if out is None:
+            return result.copy().reshape(self.output_shape)
+        if out.dtype != np.int8 or out.size != size:
+            raise DataError(f"out must be int8 with {size} elements, not {out.dtype} {out.shape}")
+        out.reshape(-1)[:] = result
+        return out
+
+    def classify(self, x: npt.ArrayLike) -> int:
+        """Index of the largest output, the first of equal ones."""
+        return int(np.argmax(self.predict(x)))
+
+    def gradients(self, x: npt.ArrayLike, y: int) -> Mapping[str, npt.NDArray[np.float64]]:
+        """The gradients of all trained parameters in real values: "layer/weight", "layer/bias".
+
+        d loss / d w for the dequantized w, as the integer backward pass computes it; nothing is
+        updated. A weight of which a fraction of channels is trained has the others as 0.
+        """
+        self._open()
+        return gradients(self.compiled, self.state, self._checked(x), self._label(y))
+
+    def quantize(self, x: npt.ArrayLike) -> Int8:
+        """Real values to the model's int8 input: round(x / input_scale) + zero point, saturated.
+
+        Halves are rounded away from zero, as TFLM's QUANTIZE does.
+        """
+        q = np.asarray(x, np.float32) / np.float32(self.input_scale)
+        q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
+        saturated: Int8 = np.clip(q + self.input_zero_point, -128, 127).astype(np.int8)
+        return saturated
+
+    def dequantize(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The model's int8 output to real values."""
+        q = np.asarray(y, np.float32) - np.float32(self.output_zero_point)
+        return (q * np.float32(self.output_scale)).astype(np.float32)
+
+    def deinit(self) -> None:
+        """Free the memory; every later call raises DataError."""
+        self._module = None
+        self._arena = np.zeros(0, np.uint8)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.deinit()
+
+    def __repr__(self) -> str:
+        """Shapes, quantization and memory on one line."""
+        return (
+            f"<Trainer {self.compiled.graph.name}: {self.input_shape} int8 "
+            f"(scale {self.input_scale:g}, zero point {self.input_zero_point}) -> "
+            f"{self.output_shape}, {self.classes} classes, {self.ram} bytes of RAM>"
+        )
+
+    def _open(self) -> ModuleType:
+        if self._module is None:
+            raise DataError("the Trainer is closed")
+        return self._module
+
+    def _in(self, array: npt.NDArray[np.uint8]) -> Any:
+        return self._open().ffi.from_buffer("const uint8_t *", array)
+
+    def _out(self, array: npt.NDArray[np.uint8]) -> Any:
+        return self._open().ffi.from_buffer("uint8_t *", array, require_writable=True)
+
+    def _label(self, y: int) -> int:
+        if isinstance(y, bool) or not isinstance(y, int | np.integer):
+            raise DataError(f"the label must be a whole number, not {type(y).__name__}")
+        if not 0 <= y < self.classes:
+            raise DataError(f"label {y}: expected 0 .. {self.classes - 1}")
+        return int(y)
+
+    def _checked(self, x: npt.ArrayLike) -> Int8:
+        array = np.asarray(x)
+        size = self.compiled.program.input.nbytes
+        if array.dtype != np.int8:
+            raise DataError(
+                f"the input must be int8, not {array.dtype}; real values go through quantize()"
+            )
+        if array.size != size or array.shape not in (
+            self.input_shape,
+            self.input_shape[1:],
+            (size,),
+        ):
+            raise DataError(f"the input must have shape {self.input_shape}, not {array.shape}")
+        return array.reshape(-1)
+
+    def _put(self, x: npt.ArrayLike) -> None:
+        flat = self._checked(x)
+        self._arena[self._input : self._input + flat.size] = flat.view(np.uint8)
+
+
+def _truncated_float32(loss: int) -> float:
+    """As tt_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
+    cut = loss.bit_length() - 24
+    return float((loss >> cut) << cut) / LOSS_ONE
+
+
+def _compile(compiled: Compiled) -> ModuleType:
+    """The model's C and all kernels as one extension module."""
+    folder = cache_dir() / "models" / f"{compiled.source.hash:016x}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("model.h", compiled.source.header), ("model.c", compiled.source.body)):
+        _write(folder / name, text)
+    sources = [folder / "model.c", *sorted((c_kernels_dir() / "src").glob("*.c"))]
+    return build_extension(
+        "model",
+        CDEF + (CDEF_STEP if compiled.program.step else ""),
+        sources,
+        [folder, mpy_module_dir(), c_kernels_dir() / "include"],
+        preamble='#include "tt_model.h"',
+        folder="models",
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that others see the whole of it or nothing."""
+    if path.exists():
+        return
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).rename(path)

@@ -1,0 +1,62 @@
+"""Runs on the board, sent by `tinytrain deploy`: prints what the host compares with its own."""
+
+import binascii
+import gc
+import struct
+
+import tinytrain
+
+
+def crc32(data):
+    """As binascii.crc32, which small firmwares lack."""
+    if hasattr(binascii, "crc32"):
+        return binascii.crc32(data)
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def make():
+    """A Trainer and its input; prints its description and the heap that is left."""
+    global trainer, x
+    trainer = tinytrain.Trainer("model.ttw")
+    x = bytearray(1)
+    for dimension in trainer.input_shape:
+        x = bytearray(len(x) * dimension)
+    gc.collect()
+    print(trainer)
+    print(gc.mem_free())
+
+
+def put(at, text):
+    """Set a part of the input."""
+    part = binascii.a2b_base64(text)
+    x[at : at + len(part)] = part
+
+
+def predict():
+    """Print the output's bytes."""
+    output = memoryview(trainer.predict(x))
+    for at in range(0, len(output), 64):
+        print(binascii.hexlify(output[at : at + 64]).decode())
+
+
+def step(label):
+    """Print the bits of the loss."""
+    print(struct.unpack("<I", struct.pack("<f", trainer.step(x, label)))[0])
+
+
+def state():
+    """Print length and CRC-32 of the trained parameters."""
+    print(len(trainer.state), crc32(trainer.state) & 0xFFFFFFFF)
+
+
+def end():
+    """Leave the board as it was."""
+    global trainer, x
+    trainer.deinit()
+    trainer = x = None
+    gc.collect()

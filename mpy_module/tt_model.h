@@ -1,0 +1,56 @@
+/* The contract between generated code (model.h, model.c) and whoever runs it: the MicroPython
+ * binding beside this file, and the simulator on the host.
+ *
+ * Memory: `weights` is the payload of model.ttw (frozen weights and per-channel constants, never
+ * written, aligned to 4 bytes), `state` the trained parameters, `arena` everything else. The runner
+ * provides all three; nothing here allocates, keeps state between calls, or decides. */
+#ifndef TT_MODEL_H
+#define TT_MODEL_H
+
+#include "tinytrain.h"
+#include "model.h" /* generated */
+
+#if TT_MODEL_ABI != TT_ABI
+#error "model.c was generated for other kernels: run `tinytrain build` again"
+#endif
+
+/* What model.h defines, as integer macros unless said otherwise:
+ *   TT_MODEL_NAME          string literal
+ *   TT_MODEL_ABI           TT_ABI of the kernels that the code was generated for
+ *   TT_MODEL_HASH_LOW      TT_MODEL_HASH_HIGH    64 bits that tell this build from others (unsigned)
+ *   TT_WEIGHTS_BYTES       payload of model.ttw
+ *   TT_STATE_BYTES         trained parameters; 0: the model only predicts
+ *   TT_ARENA_BYTES
+ *   TT_INPUT_OFFSET        of the int8 input in the arena; TT_INPUT_BYTES its size
+ *   TT_OUTPUT_OFFSET       of the int8 output in the arena after tt_model_predict; TT_OUTPUT_BYTES
+ *   TT_CLASSES             labels are 0 .. TT_CLASSES - 1; 0: the model cannot be trained
+ *   TT_INPUT_SHAPE         TT_OUTPUT_SHAPE       comma separated dimensions, batch included
+ *   TT_INPUT_SCALE_BITS    TT_OUTPUT_SCALE_BITS  IEEE 754 single as unsigned bits
+ *   TT_INPUT_ZERO          TT_OUTPUT_ZERO        zero points
+ */
+
+/* Header of model.ttw, 32 bytes, little endian, followed by the payload. */
+typedef struct {
+    char magic[4];          /* "TTW1" */
+    uint32_t abi;           /* TT_ABI */
+    uint32_t hash_low;      /* TT_MODEL_HASH_LOW */
+    uint32_t hash_high;     /* TT_MODEL_HASH_HIGH */
+    uint32_t payload_bytes; /* TT_WEIGHTS_BYTES */
+    uint32_t payload_crc;   /* CRC-32 (IEEE 802.3, as zlib.crc32) of the payload */
+    uint32_t reserved[2];   /* 0 */
+} tt_weights_header;
+
+/* Copy the parameters as they were before any training from the weights into the state. */
+void tt_model_reset(const uint8_t *weights, uint8_t *state);
+
+/* Input at TT_INPUT_OFFSET of the arena to output at TT_OUTPUT_OFFSET; the input may be overwritten.
+ * The state is read only. */
+void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
+
+/* Forward, backward and update in place for the input in the arena and its label; the loss in
+ * units of 2^-20. The rate's mantissa and exponent are read, its dither is set. Only there if
+ * TT_CLASSES > 0. */
+int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+                      int32_t label);
+
+#endif

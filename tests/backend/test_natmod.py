@@ -1,0 +1,150 @@
+"""The native module's build: every tested target, same bytes each time, clear refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tiny_model
+from elftools.elf.elffile import ELFFile
+
+from tinytrain.backend import natmod
+from tinytrain.backend.mpy_file import ARCHITECTURES, MpyTag
+from tinytrain.backend.natmod import build_natmod
+from tinytrain.backend.toolchain import TOOLCHAINS, Toolchain
+from tinytrain.errors import BuildError
+
+TARGETS = [name for name, row in TOOLCHAINS.items() if row.tested]
+RAM_LIMIT = 14000  # what no sound build of the small model reaches; all kernels together exceed it
+
+
+def functions(path: Path) -> set[str]:
+    with path.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".symtab").iter_symbols()
+        return {s.name for s in symbols if s["st_info"]["type"] == "STT_FUNC"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_builds_and_keeps_what_is_called(target: str, tmp_path: Path) -> None:
+    report = tiny_model.build(tmp_path, target)
+    data = (tmp_path / "tinytrain.mpy").read_bytes()
+    assert MpyTag.of_file(data) == MpyTag(6, 3, ARCHITECTURES[target])
+    assert report.file_bytes == len(data)
+    assert report.bss == 0
+    assert report.text + report.rodata <= report.ram_bytes < len(data)
+    assert report.ram_bytes <= RAM_LIMIT
+    kept = functions(tmp_path / "work" / natmod.MERGED)
+    assert {"mpy_init", "tt_model_step", "tt_bias_bwd", "tt_loss_bits"} <= kept
+    assert not kept & {"tt_max_pool2d_s8", "tt_softmax_s8", "tt_mean_bwd", "tt_grad_add"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_bytes_depend_on_the_sources_alone(target: str, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "a" / "deeper" / "place"
+    reports = [tiny_model.build(folder, target) for folder in (one, other)]
+    assert reports[0] == reports[1]
+    data = (one / "tinytrain.mpy").read_bytes()
+    assert data == (other / "tinytrain.mpy").read_bytes()
+    for path in (tmp_path, Path(natmod.__file__).parents[3]):
+        assert str(path).encode() not in data
+
+
+INIT = """
+#include "py/dynruntime.h"
+mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n, size_t n_kw, mp_obj_t *args);
+%s
+mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n, size_t n_kw, mp_obj_t *args) {
+    MP_DYNRUNTIME_INIT_ENTRY
+    (void)n, (void)n_kw, (void)args;
+    %s
+    MP_DYNRUNTIME_INIT_EXIT
+}
+"""
+
+
+def build_small(tmp_path: Path, target: str, before: str, inside: str, **options: object) -> None:
+    source = tmp_path / "small.c"
+    source.write_text(INIT % (before, inside))
+    out, work = tmp_path / "small.mpy", tmp_path / "work"
+    build_natmod([source], [], target, out, work, **options)  # type: ignore[arg-type]
+
+
+STORE = "mp_store_global(MP_QSTR_x, MP_OBJ_NEW_SMALL_INT("
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("before", "inside", "message"),
+    [
+        ("int counter = 7;", f"{STORE}++counter));", r"counter in \.data\S*: .*make it const"),
+        ("int zeroed;", f"{STORE}++zeroed));", r"zeroed in \.bss\S*: .*block of memory"),
+        ("static int hidden;", f"{STORE}hidden += (int)n));", r"hidden in \.bss\S*: "),
+        (
+            "int missing(int);",
+            f"{STORE}missing(3)));",
+            r"undefined symbol missing, used in \.text\.mpy_init",
+        ),
+        ("", "syntax error;", "small.c does not compile"),
+        ("", "int unused = 3;", "unused variable"),
+    ],
+)
+def test_lints(target: str, before: str, inside: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=message):
+        build_small(tmp_path, target, before, inside)
+    assert not (tmp_path / "small.mpy").exists()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_declared_bss_is_allowed_unless_static(target: str, tmp_path: Path) -> None:
+    build_small(tmp_path, target, "int zeroed;", f"{STORE}++zeroed));", bss={"zeroed"})
+    with pytest.raises(BuildError, match=r"hidden in .* is static"):
+        build_small(tmp_path, target, "static int hidden;", f"{STORE}hidden += (int)n));",
+                    bss={"hidden"})  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_unreachable_faults_do_not_matter(target: str, tmp_path: Path) -> None:
+    uncalled = "int f(int);\nint f(int n) { return missing(n) / n; }"
+    build_small(tmp_path, target, f"int missing(int);\n{uncalled}", "")
+
+
+def test_compiler_runtime_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="undefined symbol __aeabi_uidiv, used in"):
+        build_small(tmp_path, "armv6m", "", f"{STORE}1000u / (unsigned)n));")
+
+
+def test_addresses_in_code_are_refused(tmp_path: Path) -> None:
+    table = 'static const char word[] = "x";\n__asm__(".section .rodata.t,\\"a\\"\\n.globl t\\n'
+    table += 't: .word mpy_init\\n.previous");\nextern const int t[];'
+    with pytest.raises(BuildError, match=r"address of mpy_init in \.rodata\.t"):
+        build_small(tmp_path, "armv6m", table, f"{STORE}t[n] + word[n]));")
+
+
+def test_unknown_target() -> None:
+    with pytest.raises(BuildError, match=r"unknown target 'z80'; known: .*armv6m.*xtensawin"):
+        build_natmod([], [], "z80", Path("x.mpy"), Path())
+
+
+def test_missing_compiler_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Toolchain("armv6m", "no-such-", (), "gcc-no-such", False)
+    monkeypatch.setitem(TOOLCHAINS, "armv6m", row)
+    with pytest.raises(BuildError, match=r"no-such-gcc.*apt-get install gcc-no-such"):
+        build_small(tmp_path, "armv6m", "", "")
+
+
+def test_missing_micropython_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPY_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(BuildError, match=r"nowhere.*MPY_DIR must name"):
+        build_small(tmp_path, "x64", "", "")
+    monkeypatch.delenv("MPY_DIR")
+    monkeypatch.setenv("TINYTRAIN_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(BuildError, match="make setup"):
+        build_small(tmp_path, "x64", "", "")
+
+
+def test_progress_counts_up(tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    build_small(tmp_path, "x64", "", "", progress=lambda *what: seen.append(what))
+    assert seen == [("compiling small.c", 1, 2), ("linked small.mpy", 2, 2)]

@@ -1,0 +1,106 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
+
+
+def tinytrain(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tinytrain.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "build"
+    result = tinytrain("build", MODEL, "--board", "rpi_pico", "--update", "last:2", "-o", folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_help_teaches_every_command():
+    text = tinytrain("--help").stdout
+    assert all(word in text for word in ("inspect", "build", "sim", "deploy"))
+    text = tinytrain("build", "--help").stdout
+    assert all(word in text for word in ("last:N", "bias:N", "--ram", "rpi_pico"))
+
+
+def test_inspect_shows_every_op():
+    result = tinytrain("inspect", MODEL)
+    assert result.returncode == 0
+    for word in ("depthwise", "dense_1", "softmax", "28x28", "add_1"):
+        assert word in result.stdout
+
+
+def test_build_writes_what_it_promises(folder):
+    names = {p.name for p in folder.iterdir()}
+    promised = "tinytrain.mpy model.ttw tinytrain.pyi main.py report.json report.txt selftest.json"
+    assert names == {*promised.split(), "source"}
+    report = json.loads((folder / "report.json").read_text())
+    keys = "arena_bytes lower_bound_bytes state_bytes weights_bytes module_bytes macs_forward"
+    assert {*keys.split(), "macs_backward", "fits"} <= set(report)
+    assert report["fits"] is True
+    assert report["lower_bound_bytes"] <= report["arena_bytes"]
+    assert report["weights_bytes"] == (folder / "model.ttw").stat().st_size
+    assert report["macs_forward"] == 141_800
+    compile((folder / "tinytrain.pyi").read_text(), "tinytrain.pyi", "exec")
+    compile((folder / "main.py").read_text(), "main.py", "exec")
+
+
+def test_building_twice_gives_the_same_files(folder, tmp_path):
+    again = tmp_path / "again"
+    tinytrain("build", MODEL, "--board", "rpi_pico", "--update", "last:2", "-o", again)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (again / path.relative_to(folder)).read_bytes(), path.name
+
+
+def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    x = np.clip(rng.normal(0.5, 0.1, (60, 28, 28, 1)) + (y / 4 - 0.25)[:, None, None, None], 0, 1)
+    np.savez(tmp_path / "data.npz", x=x.astype(np.float32), y=y)
+    result = tinytrain("sim", folder, "--data", tmp_path / "data.npz", "--epochs", 3, "--lr", 0.05)
+    assert result.returncode == 0, result.stderr
+    lines = [line for line in result.stdout.splitlines() if line.startswith("epoch")]
+    losses = [float(line.split("mean loss ")[1].split(",")[0]) for line in lines]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("inspect", "nowhere.tflite"), "nowhere.tflite"),
+        (("inspect", __file__), "test_cli.py"),
+        (("build", MODEL, "--board", "toaster"), "rpi_pico"),
+        (("build", MODEL, "--board", "unix", "--update", "last:99"), "10 layers"),
+        (("build", MODEL, "--board", "unix", "--update", "some"), "last:N"),
+        (("build", MODEL, "--board", "unix", "--ram", "2K"), "more than the 2,048 allowed"),
+        (("sim", "nowhere", "--data", "x.npz"), "tinytrain build"),
+        (("deploy", "nowhere"), "tinytrain build"),
+    ],
+)
+def test_errors_are_explained_without_a_traceback(words, expected, tmp_path):
+    if words[0] == "build":
+        words = (*words, "-o", tmp_path / "out")
+    result = tinytrain(*words)
+    assert result.returncode == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_data_is_explained(folder, tmp_path):
+    np.savez(tmp_path / "bad.npz", x=np.zeros((4, 5), np.float32), y=np.zeros(4, int))
+    result = tinytrain("sim", folder, "--data", tmp_path / "bad.npz")
+    assert result.returncode == 2
+    assert "(28, 28, 1)" in result.stderr

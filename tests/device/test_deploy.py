@@ -1,0 +1,97 @@
+"""deploy over mpremote's transport to emulated boards, with the hand-written model."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import drive
+import pytest
+import tiny_model
+
+from tinytrain.backend.deploy import deploy
+from tinytrain.backend.selftest import SelfTest
+from tinytrain.errors import BoardError
+
+Tiny = Callable[[str], Path]
+
+pytestmark = pytest.mark.parametrize("board", ["pico", "m4f"], indirect=True)
+
+
+def vector(tmp_path: Path) -> SelfTest:
+    host = tiny_model.HostModel.compile(tmp_path)
+    x = tiny_model.samples(1)[0][0]
+    output = host.predict(x)
+    host.set_rate(0.1)
+    labels = [0, 1, 2, 3, 1]
+    losses = [struct.unpack("<f", struct.pack("<I", host.step(x, y)))[0] for y in labels]
+    return SelfTest.of(x, output, labels, 0.1, losses, host.state.raw)
+
+
+@pytest.fixture
+def build_dir(board: str, tiny: Tiny, tmp_path: Path) -> Path:
+    made = tiny(drive.targets()[board].arch)
+    for name in ("tinytrain.mpy", "model.ttw"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    (tmp_path / "main.py").write_text("print('main runs')\n")
+    (tmp_path / "selftest.json").write_text(vector(tmp_path).to_json())
+    return tmp_path
+
+
+@pytest.fixture
+def port(board: str) -> Iterator[str]:
+    with drive.serve(board) as port:
+        yield port
+
+
+def test_deploy_verifies_bit_for_bit(build_dir: Path, port: str) -> None:
+    said: list[str] = []
+    moved: list[tuple[str, int, int]] = []
+    result = deploy(build_dir, port, say=said.append, progress=lambda *what: moved.append(what))
+    assert result.steps == 5
+    assert result.heap_free > 100_000
+    assert result.trainer.startswith("<Trainer tiny: (1, 16) int8")
+    assert any("5 losses and all 152 bytes of state are equal" in text for text in said)
+    size = (build_dir / "tinytrain.mpy").stat().st_size
+    assert ("tinytrain.mpy", size, size) in moved
+    deploy(build_dir, port, with_main=True, say=said.append)  # again, over what is there
+    assert any("copied main.py" in text for text in said)
+
+
+def test_differences_are_found(build_dir: Path, port: str) -> None:
+    right = SelfTest.from_json((build_dir / "selftest.json").read_text())
+    loss = (right.losses[0], right.losses[1] ^ 1, *right.losses[2:])
+    for wrong, message in (
+        (dataclasses.replace(right, output=b"\0\0\0\0"), r"predict\(\) differs"),
+        (dataclasses.replace(right, losses=loss), "loss of step 2 differs"),
+        (dataclasses.replace(right, state_crc=1), "state differs: the board has 152 bytes, CRC"),
+    ):
+        (build_dir / "selftest.json").write_text(wrong.to_json())
+        with pytest.raises(BoardError, match=message):
+            deploy(build_dir, port)
+    (build_dir / "selftest.json").write_text(right.to_json())
+    deploy(build_dir, port)
+
+
+def test_other_architectures_are_refused(build_dir: Path, port: str, tiny: Tiny) -> None:
+    (build_dir / "tinytrain.mpy").write_bytes((tiny("rv32imc") / "tinytrain.mpy").read_bytes())
+    with pytest.raises(
+        BoardError, match=r"tinytrain.mpy is for rv32imc; build again with --board "
+    ):
+        deploy(build_dir, port)
+
+
+def test_incomplete_builds_are_refused(build_dir: Path, port: str) -> None:
+    (build_dir / "model.ttw").unlink()
+    with pytest.raises(BoardError, match=r"model.ttw is missing: run `tinytrain build"):
+        deploy(build_dir, port)
+    (build_dir / "model.ttw").write_bytes(tiny_model.weights_file(model_hash=3))
+    with pytest.raises(BoardError, match=r"failed on the board: ValueError: weights: of another"):
+        deploy(build_dir, port)
+
+
+def test_a_port_without_a_board(build_dir: Path) -> None:
+    with pytest.raises(BoardError, match="cannot open /dev/nowhere"):
+        deploy(build_dir, "/dev/nowhere")

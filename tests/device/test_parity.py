@@ -1,0 +1,81 @@
+"""The same bits everywhere: 50 steps in the simulator and on every board of the test bed."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinytrain.build import Build, build, open_build
+from tinytrain.sim.trainer import Trainer
+
+MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
+BOARDS = {
+    "unix": "unix",
+    "m0": "qemu_m0",
+    "m4f": "qemu_m4f",
+    "rv32": "qemu_rv32",
+    "pico": "rpi_pico",
+}
+STEPS = 50
+
+SCRIPT = """
+import binascii, tinytrain
+t = tinytrain.Trainer("model.ttw")
+x = bytearray(784)
+out = bytearray(10)
+losses = []
+for step in range({steps}):
+    for i in range(784):
+        x[i] = (i * (37 + step) + (i * i >> 3) * step) & 255
+    t.lr = 0.05 if step % 3 else 0.002
+    losses.append(int(t.step(x, step % 10) * 1048576 + 0.5))
+t.predict(x, out)
+print(binascii.crc32(t.state), binascii.crc32(out), t.classify(x), losses[::7])
+t.reset()
+print(binascii.crc32(t.state))
+"""
+
+
+def in_simulator(built: Build) -> str:
+    """What the script prints, computed by the simulator."""
+    trainer = Trainer(built.compiled)
+    losses = []
+    i = np.arange(784)
+    x = np.zeros(784, np.int8)
+    for step in range(STEPS):
+        x = (i * (37 + step) + (i * i >> 3) * step & 255).astype(np.uint8).view(np.int8)
+        trainer.lr = 0.05 if step % 3 else 0.002
+        losses.append(int(np.float32(trainer.step(x, step % 10) * 2**20)))
+    output = trainer.predict(x)
+    text = f"{zlib.crc32(trainer.state)} {zlib.crc32(output)} {trainer.classify(x)} {losses[::7]}\n"
+    trainer.reset()
+    return text + f"{zlib.crc32(trainer.state)}\n"
+
+
+@pytest.mark.parametrize(
+    ("board", "update"),
+    [
+        *((name, "all") for name in ("unix", "m0", "m4f", "rv32")),
+        ("pico", "last:3"),
+        pytest.param("pico", "all", marks=pytest.mark.slow),
+    ],
+    indirect=["board"],
+)
+def test_fifty_steps_give_the_same_bits(board, update, run_on, tmp_path):
+    built = build(MODEL, BOARDS[board], update, tmp_path / "build")
+    result = run_on(
+        board,
+        SCRIPT.format(steps=STEPS),
+        put=[built.folder / "tinytrain.mpy", built.folder / "model.ttw"],
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == in_simulator(built)
+
+
+def test_a_build_folder_opens_as_the_same_model(tmp_path):
+    built = build(MODEL, "unix", "bias:4", tmp_path / "build")
+    assert open_build(tmp_path / "build").source.hash == built.compiled.source.hash

@@ -1,0 +1,456 @@
+"""Random calls of every kernel: hypothesis strategies that give a complete list of arguments.
+
+What a kernel's declaration demands of its caller (sums that fit 32 bits, limits of 2^k - 1, windows
+that meet the map) holds for every case, and the extremes that it allows are likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tinytrain.kernels.library import grad_buffer, grad_bytes, library
+from tinytrain.kernels.reference.windows import gather
+
+INT32_MAX: Final = 2**31 - 1
+Params = dict[str, Any]
+Args = list[Any]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Draws numbers from hypothesis (few, so that they shrink) and array elements from a seed."""
+
+    draw: Callable[..., Any]
+    rng: np.random.Generator
+
+    def int(self, low: int, high: int) -> int:
+        return int(self.draw(st.integers(low, high)))
+
+    def pick(self, *choices: Any) -> Any:
+        return self.draw(st.sampled_from(choices))
+
+    def array(self, shape: int | tuple[int, ...], low: int, high: int, dtype: str) -> NDArray[Any]:
+        """Uniform, at the ends, all equal, or mostly the value nearest to zero."""
+        middle = min(max(0, low), high)
+        kind = self.pick("uniform", "ends", "uniform", "rare", "low", "high", "middle")
+        values = self.rng.integers(low, high, shape, endpoint=True)
+        match kind:
+            case "ends":
+                values = self.rng.choice([low, high], shape)
+            case "rare":
+                values = np.where(self.rng.random(shape) < 0.1, values, middle)
+            case "low" | "high" | "middle":
+                values = np.full(shape, {"low": low, "high": high, "middle": middle}[kind])
+        return np.asarray(values).astype(dtype)
+
+    def int8(self, *shape: int) -> NDArray[np.int8]:
+        return self.array(shape, -128, 127, "int8")
+
+    def limit(self, bound: int = 32767) -> int:
+        """2^k - 1, at most `bound`."""
+        assert bound >= 1
+        largest = (min(bound, 32767) + 1).bit_length() - 1
+        return int((1 << self.pick(largest, largest, self.int(1, largest))) - 1)
+
+    def grad(self, n: int, bound: int = 32767) -> NDArray[np.uint8]:
+        limit = self.limit(bound)
+        exponent = self.pick(-1000, -60, -29, -3, 0, 11, 90)
+        return grad_buffer(self.array(n, -limit, limit, "int16"), exponent)
+
+    def garbage(self, nbytes: int) -> NDArray[np.uint8]:
+        return self.rng.integers(0, 255, nbytes, np.uint8, endpoint=True)
+
+    def clip(self, n: int) -> NDArray[np.uint8] | None:
+        return self.pick(None, self.garbage((n + 7) // 8))
+
+    def factors(self, shifts: tuple[int, int] = (-31, 30)) -> tuple[int, int]:
+        multiplier = self.pick(0, 1, 2**30, INT32_MAX, self.int(2**30, INT32_MAX))
+        return multiplier, self.pick(*shifts, self.int(*shifts), self.int(-12, 0))
+
+    def channel_factors(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+        multiplier = self.array(n, 2**30, INT32_MAX, "int32")
+        multiplier[self.rng.random(n) < 0.1] = 0  # dead channels
+        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30)), "int8")
+
+    def low_high(self) -> Params:
+        low = self.pick(-128, self.int(-128, 127))
+        return {"low": low, "high": self.pick(127, self.int(low, 127))}
+
+    def channels(self) -> int:
+        return int(self.pick(1, 2, 3, 5, 8, 17))
+
+    def window(self, in_c: int, out_c: int, beyond: bool = False) -> Params:
+        """Kernels of 1 to 4, strides of 1 to 3, uneven padding; beyond: windows off the map too."""
+        window = {"in_c": in_c, "out_c": out_c}
+        for axis, before in (("h", "top"), ("w", "left")):
+            size, kernel, stride = self.int(1, 7), self.int(1, 4), self.int(1, 3)
+            pad = self.int(0, kernel - 1)
+            out = self.int(1, (size - 1 + pad) // stride + 1 + beyond)
+            window |= {f"in_{axis}": size, f"out_{axis}": out, f"kernel_{axis}": kernel}
+            window |= {f"stride_{axis}": stride, f"pad_{before}": pad}
+        return window
+
+    def rate(self) -> NDArray[np.uint8]:
+        mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
+        words = [mantissa, self.int(-60, 0), self.int(-(2**31), INT32_MAX)]
+        return np.array(words, np.int32).view(np.uint8)
+
+    def steps(self, n: int) -> tuple[NDArray[np.uint16], NDArray[np.int8]]:
+        mantissa = self.array(n, 2**14, 2**15 - 1, "uint16")
+        mantissa[self.rng.random(n) < 0.1] = 0  # dead channels
+        return mantissa, self.array(n, *self.pick((-20, 40), (-128, 127)), "int8")
+
+
+Case = Callable[[Maker], Args]
+CASES: dict[str, Case] = {}
+
+
+def case(make: Case) -> Case:
+    """Register a function named like a kernel without its prefix."""
+    CASES[f"tt_{make.__name__}"] = make
+    return make
+
+
+def arguments(name: str) -> st.SearchStrategy[Args]:
+    """Arguments for one call of a kernel."""
+
+    @st.composite
+    def strategy(draw: Callable[..., Any]) -> Args:
+        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        return CASES[name](Maker(draw, rng))
+
+    return strategy()
+
+
+def scratch(m: Maker, kernel: str, p: Mapping[str, Any]) -> NDArray[np.uint8]:
+    return m.garbage(library().scratch_bytes(kernel, p))
+
+
+def shape_in(w: Params) -> tuple[int, int, int]:
+    return w["in_h"], w["in_w"], w["in_c"]
+
+
+def size_out(w: Params) -> int:
+    return int(w["out_h"] * w["out_w"] * w["out_c"])
+
+
+def taps(w: Params) -> tuple[int, int]:
+    return w["kernel_h"], w["kernel_w"]
+
+
+# ---- forward ---------------------------------------------------------------------------------
+
+
+def _layer(m: Maker, w: Params, weights: NDArray[np.int8]) -> tuple[Params, Args]:
+    zeros = {"in_zero": m.pick(-128, 127, m.int(-128, 127)), "out_zero": m.int(-128, 127)}
+    p = {"window": w} | zeros | m.low_high()
+    bias = m.array(w["out_c"], *m.pick((-9999, 9999), (-(2**31), INT32_MAX)), "int32")
+    return p, [p, m.int8(*shape_in(w)), weights, m.pick(None, bias)]
+
+
+def _layer_s8(m: Maker, w: Params, weights: NDArray[np.int8]) -> Args:
+    _, args = _layer(m, w, weights)
+    return [*args, *m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+
+
+def _conv_window(m: Maker) -> Params:
+    return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
+
+
+def _depthwise_window(m: Maker) -> Params:
+    in_c = m.channels()
+    return m.window(in_c, in_c * m.int(1, 3), beyond=m.pick(False, True))
+
+
+@case
+def conv2d_s8(m: Maker) -> Args:
+    w = _conv_window(m)
+    return _layer_s8(m, w, m.int8(w["out_c"], *taps(w), w["in_c"]))
+
+
+@case
+def conv2d_s32(m: Maker) -> Args:
+    w = _conv_window(m)
+    _, args = _layer(m, w, m.int8(w["out_c"], *taps(w), w["in_c"]))
+    return [*args, m.garbage(4 * size_out(w))]
+
+
+@case
+def depthwise_conv2d_s8(m: Maker) -> Args:
+    w = _depthwise_window(m)
+    return _layer_s8(m, w, m.int8(*taps(w), w["out_c"]))
+
+
+@case
+def add_s8(m: Maker) -> Args:
+    n = m.int(1, 40)
+    p = {"size": n, "out_zero": m.int(-128, 127)} | m.low_high()
+    for name in ("a", "b", "out"):
+        p[f"{name}_multiplier"], p[f"{name}_shift"] = m.factors((-31, 0))
+        p[f"{name}_zero"] = m.pick(-128, 127, m.int(-128, 127))
+    a, b = m.int8(n), m.int8(n)
+    return [p, a, m.pick(a, b), m.pick(a, b, m.int8(n)), m.clip(n)]
+
+
+@case
+def average_pool2d_s8(m: Maker) -> Args:
+    c = m.channels()
+    w = m.window(c, c)
+    p = {"window": w} | m.low_high()
+    return [p, m.int8(*shape_in(w)), m.garbage(size_out(w)), m.clip(size_out(w))]
+
+
+@case
+def max_pool2d_s8(m: Maker) -> Args:
+    return average_pool2d_s8(m)
+
+
+@case
+def mean_s8(m: Maker) -> Args:
+    p = {"outer": m.int(1, 3), "count": m.pick(1, 2, 49, 32767), "inner": m.int(1, 5)}
+    p |= {"in_zero": m.pick(-128, 127, m.int(-128, 127)), "out_zero": m.int(-128, 127)}
+    p["multiplier"], p["shift"] = m.factors()
+    n = p["outer"] * p["inner"]
+    return [p, m.int8(n * p["count"]), m.garbage(n), m.clip(n)]
+
+
+def _pad(m: Maker) -> Params:
+    p = {"channels": m.int(1, 4), "value": m.int(-128, 127)}
+    for axis, before in (("h", "top"), ("w", "left")):
+        p[f"in_{axis}"], p[f"pad_{before}"] = m.int(1, 5), m.int(0, 3)
+        p[f"out_{axis}"] = p[f"in_{axis}"] + p[f"pad_{before}"] + m.int(0, 3)
+    return p
+
+
+@case
+def pad_s8(m: Maker) -> Args:
+    p = _pad(m)
+    x = m.int8(p["in_h"], p["in_w"], p["channels"])
+    return [p, x, m.garbage(p["out_h"] * p["out_w"] * p["channels"])]
+
+
+@case
+def requantize_s8(m: Maker) -> Args:
+    n = m.int(1, 40)
+    p = {"size": n, "identity": m.int(0, 1), "out_zero": m.int(-128, 127)} | m.low_high()
+    p["in_zero"] = m.pick(-128, 127, m.int(-128, 127))
+    p["multiplier"], p["shift"] = m.factors()
+    x = m.int8(n)
+    return [p, x, m.pick(x, m.int8(n)), m.clip(n)]
+
+
+@case
+def softmax_s8(m: Maker) -> Args:
+    p = {"rows": m.int(1, 3), "depth": m.pick(1, 2, 12, 4095)}
+    p["multiplier"] = m.int(2**30, INT32_MAX)
+    p["shift"] = m.int(0, 26)
+    p["diff_min"] = -min(31 * 2**26 >> p["shift"], 32767)
+    x = m.int8(p["rows"], p["depth"])
+    return [p, x, m.pick(x, m.int8(x.size))]
+
+
+@case
+def widen_s8(m: Maker) -> Args:
+    n = m.int(1, 40)
+    return [n, m.int(-128, 127), m.int8(n), m.garbage(4 * n)]
+
+
+# ---- loss ------------------------------------------------------------------------------------
+
+
+@case
+def softmax_cross_entropy(m: Maker) -> Args:
+    n = m.pick(1, 2, 10, 1000, 4096)
+    p = {"classes": n, "limit": m.limit()}
+    left = m.int(0, 20)
+    span = m.pick(2**30 - 1 >> left, min(2**14, 2**30 - 1 >> left))
+    multiplier, _ = m.channel_factors(n)
+    shift = m.array(n, m.pick(left, -31, -4), left, "int8")
+    args = [p, m.array(n, -span, span, "int32"), multiplier, shift, m.int(0, n - 1)]
+    return [
+        *args,
+        m.garbage(grad_bytes(n)),
+        m.garbage(4),
+        scratch(m, "tt_softmax_cross_entropy", p),
+    ]
+
+
+# ---- backward --------------------------------------------------------------------------------
+
+
+@case
+def clip_bwd(m: Maker) -> Args:
+    n = m.int(1, 70)
+    dy = m.grad(n)
+    clip = m.pick(m.garbage((n + 7) // 8), np.zeros((n + 7) // 8, np.uint8))
+    return [{"size": n, "limit": m.limit()}, dy, clip, m.pick(dy, m.garbage(grad_bytes(n)))]
+
+
+@case
+def grad_add(m: Maker) -> Args:
+    n = m.int(1, 70)
+    a, b = m.grad(n), m.grad(n)
+    y = m.pick(a, b, m.garbage(grad_bytes(n)))
+    return [{"size": n, "limit": m.limit()}, a, m.pick(a, b, b), y]
+
+
+def _bwd_input(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8], most: int) -> Args:
+    p = {"window": w, "limit": m.limit(), "exponent": m.int(-30, 10)}
+    dy = m.grad(size_out(w), INT32_MAX // max(1, most))
+    scale = m.array(w["out_c"], 0, 2**15, "uint16")
+    dx = m.garbage(grad_bytes(int(np.prod(shape_in(w)))))
+    return [p, dy, weights, scale, dx, scratch(m, kernel, p)]
+
+
+@case
+def conv2d_bwd_input(m: Maker) -> Args:
+    w = _conv_window(m)
+    if m.int(0, 9) == 9:  # sums that come near 2^31
+        w |= {"out_c": 513, "kernel_h": 1, "kernel_w": 1, "in_h": 2, "in_w": 2, "in_c": 2}
+        w |= {"pad_top": 0, "pad_left": 0, "out_h": 1, "out_w": 1}
+    weights = m.int8(w["out_c"], *taps(w), w["in_c"])
+    most = np.abs(weights.astype(np.int64)).sum(axis=(0, 1, 2)).max()
+    return _bwd_input(m, "tt_conv2d_bwd_input", w, weights, int(most))
+
+
+@case
+def depthwise_conv2d_bwd_input(m: Maker) -> Args:
+    w = _depthwise_window(m)
+    if m.int(0, 9) == 9:
+        w |= {"in_c": 1, "out_c": 513, "kernel_h": 1, "kernel_w": 1, "in_h": 2, "in_w": 2}
+        w |= {"pad_top": 0, "pad_left": 0, "out_h": 1, "out_w": 1}
+    weights = m.int8(*taps(w), w["out_c"])
+    each = np.abs(weights.astype(np.int64)).sum(axis=(0, 1))
+    most = each.reshape(w["in_c"], -1).sum(axis=1).max()
+    return _bwd_input(m, "tt_depthwise_conv2d_bwd_input", w, weights, int(most))
+
+
+def _pool_bwd(m: Maker, reciprocal_bits: int) -> tuple[Params, NDArray[np.uint8]]:
+    c = m.channels()
+    w = m.window(c, c)
+    p = {"window": w, "limit": m.limit(), "reciprocal_bits": reciprocal_bits}
+    return p, m.grad(size_out(w), INT32_MAX // (16 << reciprocal_bits))
+
+
+@case
+def average_pool2d_bwd(m: Maker) -> Args:
+    p, dy = _pool_bwd(m, m.int(0, 17))
+    dx = m.garbage(grad_bytes(int(np.prod(shape_in(p["window"])))))
+    return [p, dy, dx, scratch(m, "tt_average_pool2d_bwd", p)]
+
+
+@case
+def max_pool2d_bwd(m: Maker) -> Args:
+    p, dy = _pool_bwd(m, 0)
+    x = m.int8(*shape_in(p["window"]))
+    return [p, dy, x, m.garbage(grad_bytes(x.size)), scratch(m, "tt_max_pool2d_bwd", p)]
+
+
+@case
+def mean_bwd(m: Maker) -> Args:
+    p = {"outer": m.int(1, 3), "count": m.pick(1, 2, 49), "inner": m.int(1, 5), "limit": m.limit()}
+    p |= {"reciprocal": m.int(0, 2**16 - 1), "reciprocal_bits": m.int(0, 30)}
+    n = p["outer"] * p["inner"]
+    return [p, m.grad(n), m.garbage(grad_bytes(n * p["count"])), scratch(m, "tt_mean_bwd", p)]
+
+
+@case
+def pad_bwd(m: Maker) -> Args:
+    pad = _pad(m)
+    dx = m.garbage(grad_bytes(pad["in_h"] * pad["in_w"] * pad["channels"]))
+    dy = m.grad(pad["out_h"] * pad["out_w"] * pad["channels"])
+    return [{"pad": pad, "limit": m.limit()}, dy, dx]
+
+
+# ---- parameters ------------------------------------------------------------------------------
+
+
+def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int) -> Args:
+    """per_channel: weights per trained input channel."""
+    p: Params = {"window": w, "in_zero": m.pick(-128, 127, m.int(-128, 127))}
+    p["channels"] = m.pick(w["in_c"], m.int(1, w["in_c"]))
+    x = m.int8(*shape_in(w))
+    values = gather(w, x.astype(np.int64) - p["in_zero"])
+    dy = m.grad(size_out(w), INT32_MAX // max(1, int(np.abs(values).sum(axis=1).max())))
+    row = int(np.abs(values).sum(axis=1).max()) * int(np.abs(dy[4:].view(np.int16)).max())
+    p["row_shift"] = next(
+        s for s in range(m.pick(0, 0, 9), 32) if w["out_h"] * ((row >> s) + 1) <= INT32_MAX
+    )
+    n = p["channels"] * per_channel
+    rate = m.pick(m.rate(), m.rate(), None)
+    used = 4 * n if rate is None else 4 * w["kernel_h"] * w["kernel_w"] * p["channels"]
+    d = m.garbage(used)
+    return [p, dy, x, rate, *m.steps(w["out_c"]), weights, m.int8(n), d]
+
+
+@case
+def conv2d_bwd_weight(m: Maker) -> Args:
+    w = _conv_window(m)
+    if m.int(0, 9) == 9:  # long rows, whose sums come near 2^31
+        w |= {"in_h": 2, "in_w": 300, "in_c": 1, "kernel_h": 1, "kernel_w": 1, "out_c": 1}
+        w |= {"stride_h": 1, "stride_w": 1, "pad_top": 0, "pad_left": 0, "out_h": 2, "out_w": 300}
+    weights = m.int8(w["out_c"], *taps(w), w["in_c"])
+    return _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+
+
+@case
+def depthwise_conv2d_bwd_weight(m: Maker) -> Args:
+    w = _depthwise_window(m)
+    weights = m.int8(*taps(w), w["out_c"])
+    args = _bwd_weight(m, w, weights, w["out_c"] // w["in_c"] * w["kernel_h"] * w["kernel_w"])
+    return [
+        *args[:-1],
+        args[-1] if args[3] is None else m.garbage(4 * w["kernel_h"] * w["kernel_w"]),
+    ]
+
+
+@case
+def bias_bwd(m: Maker) -> Args:
+    p = {"pixels": m.int(1, 50), "channels": m.channels()}
+    p["bias_limit"] = m.pick(0, 2**30, m.int(0, 2**30))
+    n = p["channels"]
+    bias = m.array(n, *m.pick((-9999, 9999), (-(2**31), INT32_MAX)), "int32")
+    args = [p, m.grad(p["pixels"] * n), m.pick(m.rate(), m.rate(), None), *m.steps(n)]
+    return [*args, bias, m.int8(n), m.garbage(4 * n)]
+
+
+# ---- one step --------------------------------------------------------------------------------
+
+
+@case
+def rate_set(m: Maker) -> Args:
+    bits = m.pick(0, 1, 0x7FFFFF, 0x800000, 0x7F7FFFFF, 0x3FFFFFFF, m.int(0, 0x7F7FFFFF))
+    return [m.garbage(12), bits]
+
+
+@case
+def rate_begin(m: Maker) -> Args:
+    return [m.garbage(12), m.pick(0, 1, 2**32 - 1, m.int(0, 2**32 - 1))]
+
+
+@case
+def loss_bits(m: Maker) -> Args:
+    return [m.pick(0, 1, INT32_MAX, 2**30, m.int(0, INT32_MAX))]
+
+
+# ---- scratch sizes ---------------------------------------------------------------------------
+
+
+def _of_params(kernel: Case) -> Case:
+    """The case of a scratch function: the parameters of its kernel's case."""
+
+    def make(m: Maker) -> Args:
+        return kernel(m)[:1]
+
+    return make
+
+
+for _name in list(CASES):
+    if f"{_name}_scratch" in library().declarations.functions:
+        CASES[f"{_name}_scratch"] = _of_params(CASES[_name])
