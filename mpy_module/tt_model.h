@@ -29,6 +29,21 @@
  *   TT_INPUT_ZERO          TT_OUTPUT_ZERO        zero points
  */
 
+/* Also defined by model.h where a build has them, 0 otherwise:
+ *   TT_MOMENTUM            there are velocities
+ *   TT_DECAY               the kernels can let weights decay
+ *   TT_BATCH               tt_model_accumulate and tt_model_apply exist
+ */
+#ifndef TT_MOMENTUM
+#define TT_MOMENTUM 0
+#endif
+#ifndef TT_DECAY
+#define TT_DECAY 0
+#endif
+#ifndef TT_BATCH
+#define TT_BATCH 0
+#endif
+
 /* Header of model.ttw, 32 bytes, little endian, followed by the payload. */
 typedef struct {
     char magic[4];          /* "TTW1" */
@@ -48,9 +63,18 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state);
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
 
 /* Forward, backward and update in place for the input in the arena and its label; the loss in
- * units of 2^-20. The rate's mantissa and exponent are read, its dither is set. Only there if
- * TT_CLASSES > 0. */
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label);
+ * units of 2^-20. The rate's dither is set, its other fields are read as far as the build has what
+ * they are for; accumulate is 0. Only there if TT_CLASSES > 0. */
+int32_t tt_model_step(
+    const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate, int32_t label);
+
+#if TT_BATCH
+/* As tt_model_step, but the gradients are added up in the state. */
+int32_t tt_model_accumulate(
+    const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate, int32_t label);
+
+/* Update with the mean of the gradients added up, and forget them; nothing if there are none. */
+void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
+#endif
 
 #endif

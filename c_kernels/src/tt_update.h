@@ -4,6 +4,16 @@
 
 #include "tt_arithmetic.h"
 
+#define TT_DELTA_LIMIT (1 << 28)
+
+/* The next value of the dither. It advances by 2^32 times the fractional part of sqrt(2), and from
+ * step to step by that of the golden ratio: their multiples modulo 2^32 fill the range evenly
+ * (Weyl), over the steps for each parameter, over the parameters in each step. */
+static inline uint32_t tt_dither(tt_rate *rate) {
+    rate->dither += 0x6a09e667u;
+    return rate->dither;
+}
+
 /* How the sums of one output channel become updates in units of 2^-TT_FRACTION_BITS:
  * delta = floor(sum * mantissa / 2^shift + dither), dither in [0, 1), mantissa < 2^15. */
 typedef struct {
@@ -16,6 +26,9 @@ tt_step tt_step_of(const tt_rate *rate, uint32_t mantissa, int32_t exponent);
 
 /* The update of one parameter; advances the dither. |delta| <= 2^28. */
 int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum);
+
+/* The same for a given dither: 2^31 rounds to the nearest. */
+int32_t tt_delta_at(tt_step step, int32_t sum, uint32_t dither);
 
 /* w -= delta for an int8 weight and its fraction; saturates at +-127, if it moves. */
 static inline void tt_update_weight(int32_t delta, int8_t *w, int8_t *fraction) {

@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tinytrain.codegen.stubs import stub
 from tinytrain.codegen.weights_file import weights_file
 from tinytrain.compilation import Compiled, compile_model
 from tinytrain.errors import BuildError, DataError
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.plan.report import BoardMemory, Report, make_report
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.trainer import Trainer
@@ -53,6 +54,7 @@ def build(
     update: str,
     folder: Path,
     *,
+    optimizer: Optimizer = PLAIN,
     ram: int | None = None,
     progress: Progress = ignore_progress,
 ) -> Build:
@@ -62,7 +64,7 @@ def build(
     """
     board = load_board(board_name)
     progress("reading and planning", 0, 1)
-    compiled = compile_model(model, update)
+    compiled = compile_model(model, update, optimizer)
     _check_ram(compiled, ram)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
@@ -89,11 +91,11 @@ def _write_all(
     source.mkdir()
     (source / "model.h").write_text(compiled.source.header, encoding="utf-8")
     (source / "model.c").write_text(compiled.source.body, encoding="utf-8")
-    _keep_input(source, model, update, board.name)
+    _keep_input(source, model, update, board.name, compiled.program.optimizer)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
     module = _link(board, source, stage / "tinytrain.mpy", progress)
-    (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program.classes))
+    (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     (stage / "main.py").write_text(example(compiled.graph, compiled.program.classes))
     (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
     memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
@@ -120,14 +122,15 @@ def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodRe
         )
 
 
-def _keep_input(source: Path, model: Path, update: str, board: str) -> None:
+def _keep_input(source: Path, model: Path, update: str, board: str, optimizer: Optimizer) -> None:
     """Keep what the build was made from, so that `sim` and later builds need nothing else."""
     kept = f"model{model.suffix}"
     shutil.copyfile(model, source / kept)
     if update.endswith(".toml"):
         shutil.copyfile(update, source / "update.toml")
         update = "update.toml"
-    entry = {"model": kept, "name": model.stem, "update": update, "board": board}
+    entry: dict[str, Any] = {"model": kept, "name": model.stem, "update": update, "board": board}
+    entry["optimizer"] = asdict(optimizer)
     (source / "build.json").write_text(json.dumps(entry, indent=2) + "\n")
 
 
@@ -143,13 +146,14 @@ def _publish(stage: Path, folder: Path) -> None:
 def open_build(folder: Path) -> Compiled:
     """The compiled model of a build folder, for the simulator."""
     try:
-        entry: Mapping[str, str] = json.loads((folder / SOURCE / "build.json").read_text())
+        entry: Mapping[str, Any] = json.loads((folder / SOURCE / "build.json").read_text())
         model, update = folder / SOURCE / entry["model"], entry["update"]
+        optimizer = Optimizer(**entry.get("optimizer", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
     if update.endswith(".toml"):
         update = str(folder / SOURCE / update)
-    return compile_model(model, update, name=entry["name"])
+    return compile_model(model, update, optimizer, name=entry["name"])
 
 
 def make_selftest(compiled: Compiled) -> SelfTest:
@@ -160,7 +164,7 @@ def make_selftest(compiled: Compiled) -> SelfTest:
     output = trainer.predict(x)
     steps = SELFTEST_STEPS if trainer.classes else 0
     labels = [i % trainer.classes for i in range(steps)]
-    trainer.lr = SELFTEST_LR
+    trainer.lr = SELFTEST_LR  # momentum and decay are 0 at first, here and on the board
     losses = [trainer.step(x, label) for label in labels]
     return SelfTest.of(x, output, labels, SELFTEST_LR, losses, trainer.state.tobytes())
 

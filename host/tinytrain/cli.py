@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tinytrain.errors import TinyTrainError
+from tinytrain.ir.optimizer import MASTERS, Optimizer
 
 if TYPE_CHECKING:
     from tinytrain.sim.trainer import Trainer
@@ -81,6 +82,16 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
     add.add_argument("--board", required=True, help="such as rpi_pico or unix, or a .toml file")
     add.add_argument("--update", default="all", help=UPDATE_HELP)
+    add.add_argument("--momentum", action="store_true",
+                     help="reserve velocities, so that trainer.momentum can be set")  # fmt: skip
+    add.add_argument("--weight-decay", action="store_true",
+                     help="so that trainer.weight_decay can be set (costs code only)")  # fmt: skip
+    add.add_argument("--batch", action="store_true",
+                     help="reserve sums of gradients, for accumulate() and apply()")  # fmt: skip
+    add.add_argument("--master", type=int, choices=MASTERS, default=16,
+                     help="bits of a trained weight, 8 for the integer; default: 16")  # fmt: skip
+    add.add_argument("--round", choices=("stochastic", "nearest"), default="stochastic",
+                     help="rounding of trained weights; default: stochastic")  # fmt: skip
     add.add_argument("--ram", type=_bytes, metavar="SIZE",
                      help="refuse if arena and state take more, such as 96K")  # fmt: skip
     add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",
@@ -138,6 +149,13 @@ def _build(arguments: argparse.Namespace) -> None:
             arguments.board,
             arguments.update,
             arguments.folder,
+            optimizer=Optimizer(
+                arguments.momentum,
+                arguments.weight_decay,
+                arguments.batch,
+                arguments.master,
+                arguments.round,
+            ),
             ram=arguments.ram,
             progress=show,
         )

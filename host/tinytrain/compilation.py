@@ -11,6 +11,7 @@ from pathlib import Path
 from tinytrain.codegen.c_source import Source, generate
 from tinytrain.importers import load
 from tinytrain.ir.graph import Graph
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import Program
 from tinytrain.passes.lower import lower
 from tinytrain.passes.update import Scheme, parse_scheme
@@ -30,18 +31,24 @@ class Compiled:
     source: Source
 
 
-def compile_graph(graph: Graph, update: str) -> Compiled:
+def compile_graph(graph: Graph, update: str, optimizer: Optimizer = PLAIN) -> Compiled:
     """Run the pipeline on an imported graph."""
     scheme = parse_scheme(graph, update)
-    program = lower(graph, scheme)
+    program = lower(graph, scheme, optimizer)
     arena = plan_arena(lifetimes(program))
     return Compiled(graph, scheme, update, program, arena, generate(graph, program, arena))
 
 
-def compile_model(path: Path | str, update: str = "all", *, name: str | None = None) -> Compiled:
+def compile_model(
+    path: Path | str,
+    update: str = "all",
+    optimizer: Optimizer = PLAIN,
+    *,
+    name: str | None = None,
+) -> Compiled:
     """Run the pipeline on a model file; a TinyTrainError says what does not work.
 
     name: of the model, if not the file's.
     """
     graph = load(Path(path))
-    return compile_graph(replace(graph, name=name) if name else graph, update)
+    return compile_graph(replace(graph, name=name) if name else graph, update, optimizer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinytrain.ir.graph import Graph
+from tinytrain.ir.program import Program
 
 TEMPLATE = '''"""The native module of {name}: {inputs} int8 -> {outputs} int8."""
 
@@ -19,7 +20,7 @@ class Trainer:
 
     lr: float
     """Learning rate, 0.01 at first."""
-    state: bytearray
+{attributes}    state: bytearray
     """The trained parameters, a view."""
     input_shape: tuple[int, ...]
     input_scale: float
@@ -36,7 +37,7 @@ class Trainer:
         RAM)."""
     def step(self, x: Buffer, y: int) -> float:
         """Forward, backward and update for one example; returns the loss. x: {size} int8."""
-    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
+{methods}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
         """The model's int8 output; with `out` nothing is allocated."""
     def classify(self, x: Buffer) -> int:
         """Index of the largest output."""
@@ -49,8 +50,22 @@ class Trainer:
 '''
 
 
-def stub(graph: Graph, classes: int) -> str:
-    """The stub file of a model."""
+MOMENTUM = '''    momentum: float
+    """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first."""
+'''
+DECAY = '''    weight_decay: float
+    """weight_decay * w is added to the gradient of each trained weight; 0 at first."""
+'''
+BATCH = '''    def accumulate(self, x: Buffer, y: int) -> float:
+        """As step, but the gradient is added up for apply(); returns the loss."""
+    def apply(self) -> None:
+        """Update with the mean gradient of what was accumulated, if anything was."""
+'''
+
+
+def stub(graph: Graph, program: Program) -> str:
+    """The stub file of a build."""
+    optimizer = program.optimizer
     source = graph.tensors[graph.input.tensor]
     return TEMPLATE.format(
         name=graph.name,
@@ -58,6 +73,8 @@ def stub(graph: Graph, classes: int) -> str:
         outputs="x".join(map(str, graph.output.shape)),
         scale=source.quant.per_tensor,
         zero=source.quant.zero_point,
-        last=classes - 1,
+        last=program.classes - 1,
+        attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
+        methods=BATCH if optimizer.batch else "",
         size=source.size,
     )

@@ -5,23 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
+from tinytrain.passes.backward_context import BackwardContext, gradient_buffer
 from tinytrain.passes.head import Head, find_head, require_head
-from tinytrain.passes.lower_backward import BackwardContext, gradient_buffer, lower_gradient
+from tinytrain.passes.lower_backward import lower_gradient
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
+from tinytrain.passes.lower_update import lower_apply
 from tinytrain.passes.storage import Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers
 
 
-def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Program:
+def lower(
+    graph: Graph, scheme: Scheme, optimizer: Optimizer = PLAIN, *, keep_gradients: bool = False
+) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
     """
     head = require_head(graph) if scheme else find_head(graph)
-    constants, state = Constants(), State()
+    constants, state = Constants(), State(optimizer)
     storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
     tensors = _activations(graph)
     predict_context = ForwardContext(graph, constants, storage, tensors, {})
@@ -29,7 +34,7 @@ def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Prog
     step: tuple[KernelCall, ...] = ()
     if scheme:
         assert head is not None
-        step = _lower_step(predict_context, scheme, head, keep_gradients)
+        step = _lower_step(predict_context, scheme, optimizer, head, keep_gradients)
     return Program(
         name=graph.name,
         predict=predict,
@@ -41,6 +46,8 @@ def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Prog
         state_bytes=state.nbytes if scheme else 0,
         state=tuple(state.fields),
         initial=tuple(state.initial),
+        optimizer=optimizer,
+        apply=tuple(lower_apply(call) for call in step if call.kernel.endswith("__batch")),
     )
 
 
@@ -50,7 +57,7 @@ def _activations(graph: Graph) -> dict[str, Buffer]:
 
 
 def _lower_step(
-    predict: ForwardContext, scheme: Scheme, head: Head, keep: bool
+    predict: ForwardContext, scheme: Scheme, optimizer: Optimizer, head: Head, keep: bool
 ) -> tuple[KernelCall, ...]:
     graph = predict.graph
     ops = differentiate(graph, head, scheme)
@@ -71,7 +78,7 @@ def _lower_step(
     }
     limits = bounds.limits(graph, scheme, ops)
     bounds.check_logits(graph, scheme, head)
-    backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep)
+    backward = BackwardContext(context, scheme, optimizer, head, sums, gradients, limits, keep)
     return (
         *_forward_to_head(context, head, sums),
         *(lower_gradient(backward, op) for op in ops),

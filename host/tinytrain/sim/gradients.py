@@ -24,7 +24,9 @@ def gradients(
     compiled: Compiled, state: npt.NDArray[np.uint8], x: npt.NDArray[np.int8], label: int
 ) -> Gradients:
     """d loss / d parameter in real values at the given state; see Trainer.gradients."""
-    program = lower(compiled.graph, compiled.scheme, keep_gradients=True)
+    program = lower(
+        compiled.graph, compiled.scheme, compiled.program.optimizer, keep_gradients=True
+    )
     machine = Interpreter(program, plan_arena(lifetimes(program)))
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}

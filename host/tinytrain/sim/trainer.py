@@ -14,20 +14,29 @@ import numpy.typing as npt
 
 from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
+from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import StateField
 from tinytrain.kernels.extension import build_extension, cache_dir
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.gradients import gradients
 
 CDEF: Final = """
-typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither; } tt_rate;
+typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither; int32_t decay_mantissa;
+                 int32_t decay_exponent; int32_t momentum; int32_t accumulate; } tt_rate;
 void tt_rate_set(tt_rate *rate, uint32_t float_bits);
+void tt_decay_set(tt_rate *rate, uint32_t float_bits);
+void tt_momentum_set(tt_rate *rate, uint32_t float_bits);
 void tt_model_reset(const uint8_t *weights, uint8_t *state);
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
 """
 CDEF_STEP: Final = """
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
                       int32_t label);
+"""
+CDEF_BATCH: Final = """
+int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+                            int32_t label);
+void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
 """
 LOSS_ONE: Final = 2.0**20
 
@@ -39,7 +48,8 @@ class Trainer:
 
     Attributes: input_shape, output_shape (tuples, batch included), input_scale, input_zero_point,
     output_scale, output_zero_point, classes, ram (bytes of arena and state), state (uint8 view of
-    the trained parameters), lr (learning rate, float32, 0.01 at first).
+    the trained parameters), lr (learning rate, float32, 0.01 at first), momentum and weight_decay
+    (float32, 0 at first; only builds that reserve them take other values).
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -61,6 +71,7 @@ class Trainer:
         self.classes = program.classes
         self.ram = arena.nbytes + program.state_bytes
         self._lr = np.float32(0.01)
+        self._momentum = self._weight_decay = np.float32(0)
         self.reset()
 
     @property
@@ -70,11 +81,36 @@ class Trainer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
-            raise DataError(f"lr must be a number, not {type(value).__name__}")
-        if not 0 <= float(np.float32(value)) < float("inf"):
-            raise DataError(f"lr must be finite and not negative, not {value}")
-        self._lr = np.float32(value)
+        self._lr = _factor("lr", value)
+
+    @property
+    def momentum(self) -> float:
+        """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first, float32."""
+        return float(self._momentum)
+
+    @momentum.setter
+    def momentum(self, value: float) -> None:
+        self._need("momentum", self._optimizer.momentum, "--momentum")
+        self._momentum = _factor("momentum", value, 1.0)
+
+    @property
+    def weight_decay(self) -> float:
+        """Added to each trained weight's gradient: weight_decay * w. Biases do not decay."""
+        return float(self._weight_decay)
+
+    @weight_decay.setter
+    def weight_decay(self, value: float) -> None:
+        self._need("weight_decay", self._optimizer.decays, "--weight-decay")
+        self._weight_decay = _factor("weight_decay", value)
+
+    @property
+    def _optimizer(self) -> Optimizer:
+        return self.compiled.program.optimizer
+
+    def _need(self, what: str, there: bool, option: str) -> None:
+        self._open()
+        if not there or not self.classes:
+            raise DataError(f"{what}: not in this build; build with {option}")
 
     @property
     def state(self) -> npt.NDArray[np.uint8]:
@@ -101,17 +137,36 @@ class Trainer:
 
         x: int8 of the input's shape (or flat); y: 0 .. classes - 1.
         """
+        return self._train("tt_model_step", x, y)
+
+    def accumulate(self, x: npt.ArrayLike, y: int) -> float:
+        """Forward and backward as step, but the gradients are added up for apply(); the loss."""
+        self._need("accumulate", self._optimizer.batch, "--batch")
+        return self._train("tt_model_accumulate", x, y)
+
+    def apply(self) -> None:
+        """Update with the mean gradient of the examples since the last apply(), if any."""
+        self._need("apply", self._optimizer.batch, "--batch")
+        state = self._out(self._state)
+        self._open().lib.tt_model_apply(self._in(self._weights), state, self._rate())
+
+    def _train(self, function: str, x: npt.ArrayLike, y: int) -> float:
         module = self._open()
         if not self.classes:
             raise DataError("this build only predicts: build it with an --update scheme to train")
         label = self._label(y)
         self._put(x)
+        buffers = self._in(self._weights), self._out(self._state), self._out(self._arena)
+        loss = getattr(module.lib, function)(*buffers, self._rate(), label)
+        return float(np.float32(loss / LOSS_ONE)) if loss < 2**24 else _truncated_float32(loss)
+
+    def _rate(self) -> Any:
+        module = self._open()
         rate = module.ffi.new("tt_rate *")
         module.lib.tt_rate_set(rate, int(self._lr.view(np.uint32)))
-        loss = module.lib.tt_model_step(
-            self._in(self._weights), self._out(self._state), self._out(self._arena), rate, label
-        )
-        return float(np.float32(loss / LOSS_ONE)) if loss < 2**24 else _truncated_float32(loss)
+        module.lib.tt_momentum_set(rate, int(self._momentum.view(np.uint32)))
+        module.lib.tt_decay_set(rate, int(self._weight_decay.view(np.uint32)))
+        return rate
 
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """Int8 input to the model's int8 output, in the output's shape."""
@@ -219,6 +274,18 @@ class Trainer:
         self._arena[self._input : self._input + flat.size] = flat.view(np.uint8)
 
 
+def _factor(name: str, value: float, below: float = float("inf")) -> np.float32:
+    """A float32 of at least 0 and below some limit, or DataError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
+        raise DataError(f"{name} must be a number, not {type(value).__name__}")
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    if not 0 <= float(single) < below:
+        what = "finite" if below == float("inf") else f"below {below:g}"
+        raise DataError(f"{name} must be {what} and not negative, not {value}")
+    return np.float32(abs(single))  # no -0.0
+
+
 def _truncated_float32(loss: int) -> float:
     """As tt_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
     cut = loss.bit_length() - 24
@@ -234,7 +301,9 @@ def _compile(compiled: Compiled) -> ModuleType:
     sources = [folder / "model.c", *sorted((c_kernels_dir() / "src").glob("*.c"))]
     return build_extension(
         "model",
-        CDEF + (CDEF_STEP if compiled.program.step else ""),
+        CDEF
+        + (CDEF_STEP if compiled.program.step else "")
+        + (CDEF_BATCH if compiled.program.apply else ""),
         sources,
         [folder, mpy_module_dir(), c_kernels_dir() / "include"],
         preamble='#include "tt_model.h"',

@@ -1,0 +1,45 @@
+"""What the rules of the backward pass share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.optimizer import Optimizer
+from tinytrain.ir.program import Buffer, Region, StructValue
+from tinytrain.kernels.library import library
+from tinytrain.passes.head import Head
+from tinytrain.passes.lower_forward import ForwardContext
+from tinytrain.passes.update import Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardContext:
+    """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update."""
+
+    forward: ForwardContext
+    scheme: Scheme
+    optimizer: Optimizer
+    head: Head
+    sums: Buffer
+    gradients: Mapping[str, Buffer]
+    limits: Mapping[str, int]
+    keep: bool
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+        return self.forward.graph
+
+
+def gradient_buffer(name: str, size: int) -> Buffer:
+    """A tt_grad of `size` mantissas in the arena."""
+    return Buffer(name, Region.ARENA, 4 + 2 * size, "tt_grad")
+
+
+def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
+    """Working memory of one call, as large as the kernel says (times `times`)."""
+    nbytes = library().scratch_bytes(kernel, p) * times
+    name = f"{node.name}_{kernel.removeprefix('tt_')}_scratch"
+    return Buffer(name, Region.ARENA, nbytes, "int32_t")
