@@ -46,6 +46,16 @@ static int32_t dithered_product(int32_t v, int32_t m, uint32_t dither) {
     return (v >> 16) * m + (int32_t)(low >> 16);
 }
 
+/* The next dither for what a velocity is made of. Mixed (a permutation of 32 bits, of C. Wellons),
+ * since a velocity remembers its roundings: with an even sequence they would fall in step with that
+ * of the weight, which then drifts by a percent or two. */
+static uint32_t mixed_dither(tt_rate *rate) {
+    uint32_t x = tt_dither(rate);
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
 /* ---- one parameter ---------------------------------------------------------------------------- */
 
 static tt_step step_for(const tt_optimizer *p, const tt_rate *rate, tt_factor factor) {
@@ -63,15 +73,19 @@ static tt_step decay_step(const tt_optimizer *p, const tt_rate *rate) {
     return step_for(p, &own, decay);
 }
 
-/* rate * gradient (of a sum, or of a decaying weight) in units of the velocity. */
-static int32_t pull(const tt_optimizer *p, tt_rate *rate, tt_step step, int32_t sum, bool coarse) {
+/* rate * gradient (of a sum, or of a decaying weight), for a velocity or for the weight itself. */
+static int32_t pull(
+    const tt_optimizer *p, tt_rate *rate, tt_step step, int32_t sum, bool velocity) {
+    if (velocity) {
+        return tt_delta_at(step, sum, mixed_dither(rate));
+    }
     uint32_t dither = tt_dither(rate);
-    return tt_delta_at(step, sum, coarse && p->nearest ? TO_NEAREST : dither);
+    return tt_delta_at(step, sum, p->nearest ? TO_NEAREST : dither);
 }
 
 /* The new velocity; |pull| <= 2^29. */
 static int32_t accelerate(tt_rate *rate, int32_t velocity, int32_t pull, int32_t limit) {
-    int32_t v = dithered_product(velocity, rate->momentum, tt_dither(rate)) + pull;
+    int32_t v = dithered_product(velocity, rate->momentum, mixed_dither(rate)) + pull;
     return tt_min(tt_max(v, -limit), limit);
 }
 
@@ -129,10 +143,10 @@ void tt_optimize_weights(const tt_trained *p, tt_rate *rate, const tt_rate *sums
     for (int32_t group = 0; group < p->groups; group++, w += p->group_step) {
         for (int32_t k = 0; k < p->run; k++, i++) {
             int32_t rest = get_fraction(how, fraction, i);
-            int32_t delta = pull(how, rate, step, *sums++, velocity == NULL);
+            int32_t delta = pull(how, rate, step, *sums++, velocity != NULL);
             if (decay.mantissa != 0) {
                 int32_t value = w[k] * (1 << how->fraction_bits) + rest;
-                delta += pull(how, rate, decay, value, velocity == NULL);
+                delta += pull(how, rate, decay, value, velocity != NULL);
             }
             if (velocity != NULL) {
                 velocity[i] = (int16_t)accelerate(rate, velocity[i], delta, WEIGHT_VELOCITY_LIMIT);
@@ -151,7 +165,7 @@ void tt_optimize_bias(const tt_optimizer *p, tt_rate *rate, const tt_rate *sums_
     if (factor.mantissa == 0) {
         return;
     }
-    int32_t delta = pull(p, rate, step_for(p, sums_rate, factor), sum, velocity == NULL);
+    int32_t delta = pull(p, rate, step_for(p, sums_rate, factor), sum, velocity != NULL);
     if (velocity != NULL) {
         velocity[i] = accelerate(rate, velocity[i], delta, TT_DELTA_LIMIT);
         delta = movement(p, rate, velocity[i]);

@@ -24,11 +24,32 @@ typedef struct {
 /* Combine the learning rate, the channel's constant and the exponent of the sums. */
 tt_step tt_step_of(const tt_rate *rate, uint32_t mantissa, int32_t exponent);
 
-/* The update of one parameter; advances the dither. |delta| <= 2^28. */
-int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum);
+/* The update of one parameter for a given dither: 2^31 rounds to the nearest. |delta| <= 2^28. */
+static inline int32_t tt_delta_at(tt_step step, int32_t sum, uint32_t dither) {
+    int32_t scaled, shift = step.shift; /* delta = scaled / 2^shift, |scaled| < 2^30 */
+    if (sum > -(1 << 15) && sum < (1 << 15)) {
+        scaled = sum * (int32_t)step.mantissa;
+    } else { /* what is cut off is below 2^-13 of it */
+        scaled = tt_mul_shift16(sum, step.mantissa);
+        shift -= 16;
+    }
+    if (shift <= 0) {
+        int32_t room = shift < -28 ? 0 : TT_DELTA_LIMIT >> -shift;
+        if (tt_abs(scaled) > room) {
+            return scaled > 0 ? TT_DELTA_LIMIT : -TT_DELTA_LIMIT;
+        }
+        return shift < -28 ? 0 : scaled * (1 << -shift);
+    }
+    if (shift > 30) { /* far below one unit: what is cut off is below 2^-30 of it */
+        scaled >>= tt_min(shift - 30, 31);
+        shift = 30;
+    }
+    int32_t delta = (scaled + (int32_t)(dither >> (32 - shift))) >> shift;
+    return tt_min(tt_max(delta, -TT_DELTA_LIMIT), TT_DELTA_LIMIT);
+}
 
-/* The same for a given dither: 2^31 rounds to the nearest. */
-int32_t tt_delta_at(tt_step step, int32_t sum, uint32_t dither);
+/* The same; advances the dither. */
+int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum);
 
 /* w -= delta for an int8 weight and its fraction; saturates at +-127, if it moves. */
 static inline void tt_update_weight(int32_t delta, int8_t *w, int8_t *fraction) {

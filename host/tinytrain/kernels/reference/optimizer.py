@@ -60,6 +60,13 @@ class Rate:
         self.dither = (self.dither + DITHER_PER_UPDATE) % 2**32
         return self.dither
 
+    def mixed(self) -> int:
+        """The next value, mixed: a permutation of 32 bits."""
+        x = self.next()
+        for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+            x = (x ^ x >> shift) * factor % 2**32
+        return x ^ x >> 16
+
     def write(self, memory: Bytes) -> None:
         """The dither, back to memory."""
         view(memory, np.uint32, (RATE_WORDS,))[2] = self.dither
@@ -86,14 +93,16 @@ class Fractions:
         if self.memory is None or not self.bits:
             return 0
         per_byte = 8 // self.bits
-        value = int(self.memory[i // per_byte]) >> (i % per_byte * self.bits) & (2**self.bits - 1)
+        value = int(self.memory[i // per_byte]) >> (i % per_byte * self.bits) & (
+            (1 << self.bits) - 1
+        )
         return value - (1 << self.bits) if value >> (self.bits - 1) else value
 
     def __setitem__(self, i: int, value: int) -> None:
         if self.memory is None or not self.bits:
             return
         at, shift = i // (8 // self.bits), i % (8 // self.bits) * self.bits
-        mask = (2**self.bits - 1) << shift
+        mask = ((1 << self.bits) - 1) << shift
         self.memory[at] = (int(self.memory[at]) & ~mask) | (value << shift & mask)
 
 
@@ -121,7 +130,7 @@ class Mover:
             if m:
                 delta += self._pull((value << p["fraction_bits"]) + self.fraction[i], (m, s))
         if self.velocity is not None:
-            v = (int(self.velocity[i]) * rate.momentum + (rate.next() >> 16)) >> 16
+            v = (int(self.velocity[i]) * rate.momentum + (rate.mixed() >> 16)) >> 16
             v = _clip(v + delta, DELTA_LIMIT if self.bias else 2**15 - 1)
             self.velocity[i] = v
             dither = rate.next()
@@ -130,9 +139,10 @@ class Mover:
         return self._move(i, delta, value) if delta else value
 
     def _pull(self, total: int, step: tuple[int, int]) -> int:
+        if self.velocity is not None:
+            return delta_of(total, *step, self.rate.mixed())
         dither = self.rate.next()
-        nearest = self.p["nearest"] and self.velocity is None
-        return delta_of(total, *step, 2**31 if nearest else dither)
+        return delta_of(total, *step, 2**31 if self.p["nearest"] else dither)
 
     def _decay(self) -> tuple[int, int]:
         """rate * layer's factor * decay, for weights in units of 2^-fraction_bits."""
