@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinytrain.build import Build, build
+from tinytrain.compilation import compile_model
 from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import Region
 from tinytrain.kernels.reference import KERNELS
@@ -110,9 +111,7 @@ class Reference:
 @pytest.mark.parametrize(
     "optimizer", [OPTIMIZER, Optimizer(True, True, True, 12), Optimizer(master=8)], ids=str
 )
-def test_numpy_equals_the_simulator_after_200_steps(optimizer, tmp_path):
-    from tinytrain.compilation import compile_model
-
+def test_numpy_equals_the_simulator_after_200_steps(optimizer):
     compiled = compile_model(MODEL, "last:1", optimizer)
     trainer = Trainer(compiled)
     machine = Interpreter(compiled.program, compiled.arena, Reference())

@@ -113,12 +113,12 @@ def test_mean_drift_equals_the_ideal(bits: int, momentum: float | None) -> None:
     check_drift(layer, ideal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("momentum", [None, 0.9])
 @pytest.mark.parametrize("bits", [0, 4, 8])
-@pytest.mark.parametrize("size", [4])
-def test_accumulation_drifts_as_the_mean(size: int, bits: int, momentum: float | None) -> None:
+def test_accumulation_drifts_as_the_mean(bits: int, momentum: float | None) -> None:
     """10,000 examples whose gradients differ in exponent, in batches."""
-    m = momentum or 0.0
+    m, size = momentum or 0.0, 4
     layer = Layer(N, 0.1 * (1 - m), bits, momentum)
     rng, v, ideal = np.random.default_rng(6), np.zeros(N), np.zeros(N)
     total = np.zeros(N)
@@ -134,6 +134,7 @@ def test_accumulation_drifts_as_the_mean(size: int, bits: int, momentum: float |
     check_drift(layer, ideal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("momentum", [None, 0.9])
 @pytest.mark.parametrize("bits", [0, 4, 8])
 def test_weights_decay_exponentially(bits: int, momentum: float | None) -> None:
