@@ -346,7 +346,8 @@ void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt
     int32_t *velocity, int32_t *d);
 
 /* As __optimizer, unless rate->accumulate: then the gradient is added to `sums` and nothing moves.
- * Sums are exact until one would reach 2^30; then all of the tensor are halved, with dither. */
+ * A gradient finer than the sums' unit is rounded with dither; the unit grows, and all sums of the
+ * tensor are shifted with dither, only when one would reach 2^30. */
 void tt_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
     int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d);
