@@ -50,7 +50,7 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
 /* Forward, backward and update in place for the input in the arena and its label; the loss in
  * units of 2^-20. The rate's mantissa and exponent are read, its dither is set. Only there if
  * TT_CLASSES > 0. */
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label);
+int32_t tt_model_step(
+    const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate, int32_t label);
 
 #endif

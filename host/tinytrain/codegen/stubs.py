@@ -17,6 +17,7 @@ class Trainer:
     input: int8 {inputs}, scale {scale!r}, zero point {zero}; labels 0 .. {last}.
     """
 
+    name: str
     lr: float
     """Learning rate, 0.01 at first."""
     state: bytearray

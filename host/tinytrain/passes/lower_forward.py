@@ -223,12 +223,17 @@ def _requantize(c: ForwardContext, node: Node) -> dict[str, Argument]:
 
 
 SOFTMAX_INPUT_BITS = 5
-SOFTMAX_MAX_DEPTH = 32767
+SOFTMAX_MAX_DEPTH = 4095  # the kernel's sum of a row has 12 integer bits
 
 
 def _softmax(c: ForwardContext, node: Node) -> dict[str, Argument]:
     assert isinstance(node.attrs, Softmax)
     a = node.attrs
+    if a.depth > SOFTMAX_MAX_DEPTH:
+        raise BuildError(
+            f"{c.graph.name}: {node.source}: softmax over {a.depth} values; at most "
+            f"{SOFTMAX_MAX_DEPTH} are supported: cut the softmax off the model"
+        )
     real = a.beta * c.scale(node.inputs[0]) * (1 << (31 - SOFTMAX_INPUT_BITS))
     multiplier, shift = quantize_multiplier(min(real, float(INT32_MAX)))
     radius = ((1 << SOFTMAX_INPUT_BITS) - 1) * 2.0 ** (31 - SOFTMAX_INPUT_BITS) / 2.0**shift
