@@ -118,14 +118,16 @@ def head_bias_limit(graph: Graph, scheme: Scheme, node: Node) -> int:
 def check_logits(graph: Graph, scheme: Scheme, head: Head) -> None:
     """BuildError if the head's logits could leave the fixed point of the loss."""
     node = head.node
-    if not head.sums:
-        return
-    bias = 0
-    if node.bias is not None:
-        data = graph.tensors[node.bias].data
-        assert data is not None
-        bias = int(np.abs(data.astype(np.int64)).max())
-    if bias > _logit_room(graph, scheme, node):
+    if head.sums:
+        bias = 0
+        if node.bias is not None:
+            data = graph.tensors[node.bias].data
+            assert data is not None
+            bias = int(np.abs(data.astype(np.int64)).max())
+        fits = bias <= _logit_room(graph, scheme, node)
+    else:
+        fits = 255 * graph.tensors[node.output].quant.per_tensor < LOGIT_MAX
+    if not fits:
         raise BuildError(
             f"{graph.name}: {node.source}: the logits of this head could exceed {LOGIT_MAX}, which "
             "the loss cannot take; its scales are far from those of a classifier"
@@ -143,6 +145,8 @@ def row_shift(window: Window, span: int, limit: int) -> int:
 def average_pool_bits(window: Window) -> int:
     """Fraction bits of 1 / n for the largest window."""
     n = min(window.kernel[0], window.input.h) * min(window.kernel[1], window.input.w)
+    if n >= 1 << 17:
+        raise BuildError(f"an average over {n:,} values is too long to train through")
     return 15 + n.bit_length() - 1
 
 

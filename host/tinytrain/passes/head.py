@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tinytrain.errors import UpdateError
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.ops import Conv2D
+from tinytrain.ir.ops import Conv2D, Softmax
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ MAX_CLASSES = 4096
 def find_head(graph: Graph) -> Head | None:
     """The head of a classifier, or None if the output is no vector of class scores."""
     node = graph.producer(graph.output.tensor)
-    while node is not None and node.op == "softmax":
+    while node is not None and isinstance(node.attrs, Softmax) and node.attrs.beta == 1:
         node = graph.producer(node.inputs[0])
     if node is None:
         return None
