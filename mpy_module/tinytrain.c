@@ -233,8 +233,7 @@ static tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
     tt_goal goal = {0, tt_get_bytes(y, MP_QSTR_y, TT_CLASSES, MP_BUFFER_READ)};
     for (size_t i = 0; i < TT_CLASSES; i++) {
         if ((uint8_t)goal.target[i] > 1u) {
-            mp_obj_t values[] = {
-                mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(goal.target[i])};
+            mp_obj_t values[] = {mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(goal.target[i])};
             tt_raise(MP_QSTR_ValueError, tt_format("y[%d]: 0 or 1 expected, got %d", 2, values));
         }
     }
@@ -306,8 +305,8 @@ static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
     tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
     tt_set_input(self, args[1]);
     uint8_t *arena = self->memory + TT_ARENA_AT;
-    return tt_float(tt_model_loss_bits(tt_model_step(
-        self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
+    return tt_float(tt_model_loss_bits(
+        tt_model_step(self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
 #else
     (void)self;
     (void)n_args;

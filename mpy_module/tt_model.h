@@ -31,11 +31,13 @@
  *   TT_INPUT_ZERO          TT_OUTPUT_ZERO        zero points
  */
 
-#define TT_LOSS_NONE 0    /* the model cannot be trained: there is no tt_model_step */
-#define TT_LOSS_SOFTMAX 1 /* label */
-#define TT_LOSS_SIGMOID 2 /* target: TT_CLASSES bytes, 0 or 1 */
-#define TT_LOSS_MSE 3     /* target: TT_OUTPUT_BYTES, quantized as the output; or, if label is 1,
-                           * as the input, which must be as large then */
+/* What a step learns towards. NONE: the model cannot be trained, there is no tt_model_step. SOFTMAX:
+ * label. SIGMOID: target, TT_CLASSES bytes of 0 or 1. MSE: target, TT_OUTPUT_BYTES quantized as the
+ * output or, if label is 1, as the input, which must be as large then. */
+#define TT_LOSS_NONE 0
+#define TT_LOSS_SOFTMAX 1
+#define TT_LOSS_SIGMOID 2
+#define TT_LOSS_MSE 3
 
 /* Header of model.ttw, 32 bytes, little endian, followed by the payload. */
 typedef struct {
@@ -59,7 +61,7 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
  * 2^-TT_LOSS_BITS. label and target: as TT_LOSS says, what it does not name is ignored. The rate's
  * mantissa and exponent are read, its dither is set. */
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label, const int8_t *target);
+    int32_t label, const int8_t *target);
 
 /* A loss of tt_model_step as the bits of an IEEE 754 single. */
 static inline uint32_t tt_model_loss_bits(int32_t loss) {

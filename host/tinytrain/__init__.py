@@ -24,8 +24,8 @@ def simulate(
     """A Trainer for a model file that runs the generated C on this machine.
 
     update: "all", "none", "last:N", "bias:N" or a .toml file (see tinytrain.passes.update).
-    loss: "softmax", "sigmoid" (several labels at once) or "mse". classes: outputs of a fresh head in
-    place of the last layer. freeze: layers that are not trained, by name or "op:N".
+    loss: "softmax", "sigmoid" (several labels at once) or "mse". classes: outputs of a fresh head
+    in place of the last layer. freeze: layers that are not trained, by name or "op:N".
     """
     from tinytrain.compilation import Options, compile_model
 

@@ -32,6 +32,14 @@ class Options:
     classes: int | None = None
     freeze: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """What differs from the defaults, as on the command line; with a space before each."""
+        classes = "" if self.classes is None else f" --classes {self.classes}"
+        return classes + (f" --freeze {','.join(self.freeze)}" if self.freeze else "")
+
+
+DEFAULTS = Options()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
@@ -43,10 +51,10 @@ class Compiled:
     program: Program
     arena: Arena
     source: Source
-    options: Options = Options()
+    options: Options = DEFAULTS
 
 
-def compile_graph(graph: Graph, update: str, options: Options = Options()) -> Compiled:
+def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:
     """Run the pipeline on an imported graph."""
     loss = parse_loss(options.loss)
     if options.classes is not None:
@@ -63,7 +71,7 @@ def compile_graph(graph: Graph, update: str, options: Options = Options()) -> Co
 def compile_model(
     path: Path | str,
     update: str = "all",
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     *,
     name: str | None = None,
 ) -> Compiled:

@@ -151,7 +151,7 @@ def samples(count: int) -> list[tuple[bytes, int]]:
     return made
 
 
-def sources(folder: Path, **macros: int) -> list[Path]:
+def sources(folder: Path, **macros: int | str) -> list[Path]:
     """model.h and model.c, with other values of some macros, and all that is linked with them."""
     header = HEADER
     for name, value in macros.items():
@@ -163,7 +163,7 @@ def sources(folder: Path, **macros: int) -> list[Path]:
     return [folder / "model.c", *binding, *kernels]
 
 
-def build(folder: Path, target: str, **macros: int) -> NatmodReport:
+def build(folder: Path, target: str, **macros: int | str) -> NatmodReport:
     """tinytrain.mpy and model.ttw in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     made = sources(folder, **macros)
@@ -216,7 +216,9 @@ class HostModel:
 
     def step(self, x: bytes, label: int) -> int:
         """Bits of the loss."""
-        loss = self.library.tt_model_step(payload(), self.state, self._arena(x), self.rate, label, None)
+        loss = self.library.tt_model_step(
+            payload(), self.state, self._arena(x), self.rate, label, None
+        )
         return int(self.library.tt_loss_bits(loss))
 
     def train(self, examples: Sequence[tuple[bytes, int]]) -> list[int]:

@@ -110,9 +110,7 @@ def _output_room(graph: Graph, scheme: Scheme, node: Node, largest: float) -> in
     return min(most, INT32_MAX) - forward_sum(graph, scheme, node)
 
 
-def head_bias_limit(
-    graph: Graph, scheme: Scheme, node: Node, largest: float = LOGIT_MAX
-) -> int:
+def head_bias_limit(graph: Graph, scheme: Scheme, node: Node, largest: float = LOGIT_MAX) -> int:
     """As bias_limit for the layer whose sums enter a loss that takes |output| <= largest."""
     return max(0, _output_room(graph, scheme, node, largest))
 
@@ -123,17 +121,15 @@ def largest_bias(graph: Graph, node: Node) -> int:
     return 0 if data is None else int(np.abs(data.astype(np.int64)).max())
 
 
-def check_logits(
-    graph: Graph, scheme: Scheme, head: Head, largest: float = LOGIT_MAX
-) -> None:
+def check_logits(graph: Graph, scheme: Scheme, head: Head, largest: float = LOGIT_MAX) -> None:
     """BuildError if the head's outputs could leave the fixed point of the loss."""
     node = head.node
     if not head.sums:
         return
     if largest_bias(graph, node) > _output_room(graph, scheme, node, largest):
         raise BuildError(
-            f"{graph.name}: {node.source}: the logits of this head could exceed {largest:.0f}, which "
-            "the loss cannot take; its scales are far from those of a classifier"
+            f"{graph.name}: {node.source}: the logits of this head could exceed {largest:.0f}, "
+            "which the loss cannot take; its scales are far from those of a classifier"
         )
 
 

@@ -26,6 +26,7 @@ from tinytrain.passes.lower_forward import (
 )
 from tinytrain.passes.update import Scheme
 
+
 @dataclass(frozen=True, slots=True)
 class BackwardContext:
     """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update.

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from tinytrain.errors import BuildError
 from tinytrain.ir.graph import Graph
 from tinytrain.ir.loss import Loss
-from tinytrain.ir.ops import Conv2D
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Runtime, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradOp

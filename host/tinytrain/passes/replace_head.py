@@ -4,8 +4,8 @@ Its weights start small, bell-shaped and always the same; its scales leave room 
 
 - int8 weights reach RANGE standard deviations of the start, or as far as the weights of the layer
   that is replaced, whichever is more: those were trained on the same features.
-- The int8 output reaches OUTPUT_RANGE in both directions, or as far as the old one. The loss sees the
-  unrounded sums; only `predict` and `classify` see this output.
+- The int8 output reaches OUTPUT_RANGE in both directions, or as far as the old one. The loss sees
+  the unrounded sums; only `predict` and `classify` see this output.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ def _fresh(graph: Graph, node: Node, classes: int, seed: int) -> _Head:
     fan_in = old.size // old.shape[0]
     deviation = START * FEATURES / (255 * x_scale * math.sqrt(fan_in))
     old_scales = old.quant.channels(old.shape[0])
-    largest = float((np.abs(old.data.astype(np.float64)).reshape(old.shape[0], -1).max(1) * old_scales).max())
+    largest = float(
+        (np.abs(old.data.astype(np.float64)).reshape(old.shape[0], -1).max(1) * old_scales).max()
+    )
     scale = _float32(max(RANGE * deviation, largest) / 127)
     data = np.rint(_bell(seed, classes * fan_in) * deviation / scale).astype(np.int8)
     y = graph.tensors[node.output]
@@ -146,5 +148,6 @@ def _bell(seed: int, n: int) -> npt.NDArray[np.float64]:
     with every version of numpy, whose raw bits are fixed."""
     raw = np.random.PCG64(seed).random_raw(n)
     parts = np.stack([(raw >> np.uint64(16 * i)) & np.uint64(0xFFFF) for i in range(4)])
-    centred = parts.astype(np.int64).sum(axis=0) - 2 * 65535
-    return centred / (65536 / math.sqrt(3))  # the variance of one is 65536^2 / 12
+    centred = (parts.astype(np.int64).sum(axis=0) - 2 * 65535).astype(np.float64)
+    bell: npt.NDArray[np.float64] = centred / (65536 / math.sqrt(3))  # one's variance: 65536^2 / 12
+    return bell

@@ -72,8 +72,8 @@ def freeze(graph: Graph, scheme: Scheme, names: Sequence[str]) -> Scheme:
     rest = {name: update for name, update in scheme.items() if name not in frozen}
     if scheme and not rest:
         raise UpdateError(
-            f"{graph.name}: nothing is left to train after --freeze {','.join(names)}; freeze fewer "
-            "layers, or build with --update none"
+            f"{graph.name}: nothing is left to train after --freeze {','.join(names)}; freeze "
+            "fewer layers, or build with --update none"
         )
     return rest
 

@@ -15,7 +15,7 @@ from tinytrain.ir.program import Program
 
 Int8 = npt.NDArray[np.int8]
 Wanted: TypeAlias = "npt.ArrayLike | None"
-"""As users give it: a label (softmax), bits for all classes (sigmoid), int8 outputs or None (mse)."""
+"""As users give it: a label (softmax), 0 or 1 for all classes (sigmoid), int8 or None (mse)."""
 
 
 @dataclass(frozen=True, slots=True)

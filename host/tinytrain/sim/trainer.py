@@ -39,9 +39,9 @@ class Trainer:
     """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
 
     Attributes: input_shape, output_shape (tuples, batch included), input_scale, input_zero_point,
-    output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse", or "none" for a build
-    that only predicts), ram (bytes of arena and state), state (uint8 view of
-    the trained parameters), lr (learning rate, float32, 0.01 at first).
+    output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse", or "none" for
+    a build that only predicts), ram (bytes of arena and state), state (uint8 view of the trained
+    parameters), lr (learning rate, float32, 0.01 at first).
     """
 
     def __init__(self, compiled: Compiled) -> None:
