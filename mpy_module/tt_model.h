@@ -23,11 +23,21 @@
  *   TT_ARENA_BYTES
  *   TT_INPUT_OFFSET        of the int8 input in the arena; TT_INPUT_BYTES its size
  *   TT_OUTPUT_OFFSET       of the int8 output in the arena after tt_model_predict; TT_OUTPUT_BYTES
- *   TT_CLASSES             labels are 0 .. TT_CLASSES - 1; 0: the model cannot be trained
+ *   TT_LOSS                one of the TT_LOSS_ constants below; it says what a step learns towards
+ *   TT_LOSS_BITS           losses are in units of 2^-TT_LOSS_BITS
+ *   TT_CLASSES             softmax: labels are 0 .. TT_CLASSES - 1; sigmoid: as many bytes; else 0
  *   TT_INPUT_SHAPE         TT_OUTPUT_SHAPE       comma separated dimensions, batch included
  *   TT_INPUT_SCALE_BITS    TT_OUTPUT_SCALE_BITS  IEEE 754 single as unsigned bits
  *   TT_INPUT_ZERO          TT_OUTPUT_ZERO        zero points
  */
+
+/* What a step learns towards. NONE: the model cannot be trained, there is no tt_model_step. SOFTMAX:
+ * label. SIGMOID: target, TT_CLASSES bytes of 0 or 1. MSE: target, TT_OUTPUT_BYTES quantized as the
+ * output or, if label is 1, as the input, which must be as large then. */
+#define TT_LOSS_NONE 0
+#define TT_LOSS_SOFTMAX 1
+#define TT_LOSS_SIGMOID 2
+#define TT_LOSS_MSE 3
 
 /* Header of model.ttw, 32 bytes, little endian, followed by the payload. */
 typedef struct {
@@ -47,10 +57,16 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state);
  * The state is read only. */
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
 
-/* Forward, backward and update in place for the input in the arena and its label; the loss in
- * units of 2^-20. The rate's mantissa and exponent are read, its dither is set. Only there if
- * TT_CLASSES > 0. */
-int32_t tt_model_step(
-    const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate, int32_t label);
+/* Forward, backward and update in place for the input in the arena; the loss in units of
+ * 2^-TT_LOSS_BITS. label and target: as TT_LOSS says, what it does not name is ignored. The rate's
+ * mantissa and exponent are read, its dither is set. */
+int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+    int32_t label, const int8_t *target);
+
+/* A loss of tt_model_step as the bits of an IEEE 754 single. */
+static inline uint32_t tt_model_loss_bits(int32_t loss) {
+    uint32_t bits = tt_loss_bits(loss); /* for units of 2^-20 */
+    return bits == 0u ? 0u : bits + ((uint32_t)(20 - (TT_LOSS_BITS)) << 23);
+}
 
 #endif

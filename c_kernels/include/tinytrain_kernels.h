@@ -162,6 +162,56 @@ void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums,
 /* Bytes of scratch: 4 per class. */
 int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p);
 
+/* ---- losses with a target for each output ---------------------------------------------------- */
+
+typedef struct {
+    int32_t size;
+    int16_t channels;
+    int16_t limit;
+    int32_t reciprocal;
+    int16_t reciprocal_bits;
+} tt_sigmoid;
+
+/* Binary cross-entropy of `size` independent labels, the mean over them as torch's BCEWithLogitsLoss;
+ * size <= 2^20. target[i] is 0 or not 0; d_logits [size].
+ *
+ * logit[i] as above with the factors of channel i % channels; d_logits[i] = (sigmoid(logit[i]) -
+ * target[i]) / size, normalized to the limit; loss = mean of ln(1 + exp(-|logit|)), plus |logit|
+ * where its sign is wrong, in units of 2^-20, saturated below 2^31. 1 / size = reciprocal *
+ * 2^-reciprocal_bits, 2^15 <= reciprocal <= 2^16.
+ * Error of sigmoid: 5e-4 of it + 2^-28, and of 1 - sigmoid alike; of the loss: 1e-3 of it + 2^-19. */
+void tt_sigmoid_cross_entropy(const tt_sigmoid *p, const int32_t *sums, const int32_t *multiplier,
+    const int8_t *shift, const int8_t *target, tt_grad *d_logits, int32_t *loss);
+
+/* What a target's integers mean to tt_mean_squared_error: requantize(t - zero, multiplier, shift). */
+typedef struct {
+    int16_t zero;
+    int16_t shift;
+    int32_t multiplier;
+} tt_target;
+
+typedef struct {
+    int32_t size;
+    int16_t channels;
+    int16_t limit;
+    int16_t exponent;
+    int16_t loss_shift;
+    int32_t loss_factor;
+    tt_target output, input;
+} tt_squared_error;
+
+/* Mean squared error of `size` outputs, as torch's MSELoss; size <= 2^20. The target is quantized as
+ * the model's output, or with as_input as its input; d_output [size].
+ *
+ * error[i] = requantize(sums[i], multiplier[i % channels], shift[i % channels]) - the same of the
+ * target, in units such that d_output[i] = error[i] * 2^exponent = 2 (y - t) / size in real value; the
+ * builder proves that both terms stay within 2^29. loss = sum error^2 * loss_factor * 2^-loss_shift,
+ * 2^15 <= loss_factor <= 2^16, in units that the builder chooses, saturated below 2^31; each square
+ * is cut to 16 bits of its root. Error of the loss: 2e-4 of it + 1 unit, beside that of `error`. */
+void tt_mean_squared_error(const tt_squared_error *p, const int32_t *sums,
+    const int32_t *multiplier, const int8_t *shift, int32_t as_input, const int8_t *target,
+    tt_grad *d_output, int32_t *loss);
+
 /* ---- backward: gradients of activations --------------------------------------------------- */
 
 typedef struct {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tinytrain.errors import TinyTrainError
@@ -11,13 +12,24 @@ __version__ = "0.1.0"
 __all__ = ["TinyTrainError", "Trainer", "simulate"]
 
 
-def simulate(model: str | Path, update: str = "all", *, lr: float = 0.01) -> Trainer:
+def simulate(
+    model: str | Path,
+    update: str = "all",
+    *,
+    lr: float = 0.01,
+    loss: str = "softmax",
+    classes: int | None = None,
+    freeze: Sequence[str] = (),
+) -> Trainer:
     """A Trainer for a model file that runs the generated C on this machine.
 
     update: "all", "none", "last:N", "bias:N" or a .toml file (see tinytrain.passes.update).
+    loss: "softmax", "sigmoid" (several labels at once) or "mse". classes: outputs of a fresh head
+    in place of the last layer. freeze: layers that are not trained, by name or "op:N".
     """
-    from tinytrain.compilation import compile_model
+    from tinytrain.compilation import Options, compile_model
 
-    trainer = Trainer(compile_model(model, update))
+    options = Options(loss, classes, tuple(freeze))
+    trainer = Trainer(compile_model(model, update, options))
     trainer.lr = lr
     return trainer

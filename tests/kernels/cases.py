@@ -281,6 +281,40 @@ def softmax_cross_entropy(m: Maker) -> Args:
     ]
 
 
+def _per_channel_loss(m: Maker, most: int) -> tuple[Params, Args]:
+    """Sums, with factors that keep |requantize(sum)| <= most, channel by channel."""
+    n, channels = m.pick((1, 1), (6, 3), (40, 40), (640, 1), (2000, 10))
+    left = m.int(0, 12)
+    span = m.pick(most - 1 >> left, min(2**14, most - 1 >> left))
+    multiplier, _ = m.channel_factors(channels)
+    shift = m.array(channels, m.pick(left, -31, -4), left, "int8")
+    p = {"size": n, "channels": channels, "limit": m.limit()}
+    return p, [m.array(n, -span, span, "int32"), multiplier, shift]
+
+
+@case
+def sigmoid_cross_entropy(m: Maker) -> Args:
+    p, args = _per_channel_loss(m, 2**30)
+    n = p["size"]
+    p["reciprocal_bits"] = 16 + n.bit_length() - 1
+    p["reciprocal"] = m.pick(2**15, 2**16, ((1 << p["reciprocal_bits"]) + n // 2) // n)
+    target = m.array(n, 0, 1, "int8")
+    return [p, *args, target, m.garbage(grad_bytes(n)), m.garbage(4)]
+
+
+@case
+def mean_squared_error(m: Maker) -> Args:
+    p, args = _per_channel_loss(m, 2**29)
+    p |= {"exponent": m.int(-60, 20), "loss_shift": m.int(-20, 70)}
+    p["loss_factor"] = m.pick(2**15, 2**16, m.int(2**15, 2**16))
+    for name in ("output", "input"):
+        multiplier, shift = m.factors((-31, 20))
+        p[name] = {"zero": m.int(-128, 127), "multiplier": multiplier, "shift": shift}
+        p[name]["shift"] = min(shift, 20)
+    n = p["size"]
+    return [p, *args, m.int(0, 1), m.int8(n), m.garbage(grad_bytes(n)), m.garbage(4)]
+
+
 # ---- backward --------------------------------------------------------------------------------
 
 

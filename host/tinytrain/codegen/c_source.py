@@ -17,7 +17,12 @@ from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region, 
 from tinytrain.kernels.header import CType, declarations
 from tinytrain.plan.arena import Arena
 
-RUNTIME_NAMES = {Runtime.LABEL: "label", Runtime.RATE: "rate", Runtime.LOSS: "&loss"}
+RUNTIME_NAMES = {
+    Runtime.LABEL: "label",
+    Runtime.TARGET: "target",
+    Runtime.RATE: "rate",
+    Runtime.LOSS: "&loss",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,9 @@ def _step(calls: list[str]) -> list[str]:
     return [
         "",
         "int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,",
-        "                      tt_rate *rate, int32_t label) {",
+        "                      tt_rate *rate, int32_t label, const int8_t *target) {",
+        "    (void)label;",
+        "    (void)target;",
         "    int32_t loss;",
         "    uint32_t *steps = (uint32_t *)state;",
         "    tt_rate_begin(rate, *steps);",
@@ -175,6 +182,8 @@ def _macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]:
         "TT_WEIGHTS_BYTES": str(program.weights.size),
         "TT_STATE_BYTES": str(program.state_bytes),
         "TT_ARENA_BYTES": str(arena.nbytes),
+        "TT_LOSS": f"TT_LOSS_{program.loss.name if program.loss else 'NONE'}",
+        "TT_LOSS_BITS": str(program.loss_bits),
         "TT_CLASSES": str(program.classes),
     }
     for prefix, port, buffer in (

@@ -9,6 +9,8 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.ir.loss import Loss
+
 
 class Region(Enum):
     """Where a buffer lives."""
@@ -38,6 +40,7 @@ class Runtime(Enum):
     """Arguments that only the caller of a step knows."""
 
     LABEL = "label"
+    TARGET = "target"
     RATE = "rate"
     LOSS = "loss"
 
@@ -98,7 +101,11 @@ class StateField:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """Everything that runs on the device, before memory planning."""
+    """Everything that runs on the device, before memory planning.
+
+    loss: None if the program only predicts. classes: labels are 0 .. classes - 1 (softmax), or one
+    bit for each (sigmoid); else 0. loss_bits: losses are in units of 2^-loss_bits.
+    """
 
     name: str
     predict: tuple[KernelCall, ...]
@@ -110,3 +117,5 @@ class Program:
     state_bytes: int
     state: tuple[StateField, ...]
     initial: Sequence[Initial]
+    loss: Loss | None = None
+    loss_bits: int = 20

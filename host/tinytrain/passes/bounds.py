@@ -101,36 +101,37 @@ def bias_limit(graph: Graph, scheme: Scheme, node: Node) -> int:
     return max(0, min(2**30, INT32_MAX - forward_sum(graph, scheme, node)))
 
 
-LOGIT_MAX = 2**18  # in real value: 2^30 in units of 2^-12
+LOGIT_MAX = 2.0**18  # in real value: 2^30 in units of 2^-12
 
 
-def _logit_room(graph: Graph, scheme: Scheme, node: Node) -> int:
-    """What is left for the head's bias, in units of its sums, so that logits stay in range."""
-    largest = int(LOGIT_MAX / float(sum_scales(graph, node).max())) - 1
-    return min(largest, INT32_MAX) - forward_sum(graph, scheme, node)
+def _output_room(graph: Graph, scheme: Scheme, node: Node, largest: float) -> int:
+    """What is left for the head's bias, in units of its sums, so that outputs stay in range."""
+    most = int(largest / float(sum_scales(graph, node).max())) - 1
+    return min(most, INT32_MAX) - forward_sum(graph, scheme, node)
 
 
-def head_bias_limit(graph: Graph, scheme: Scheme, node: Node) -> int:
-    """As bias_limit for the layer whose sums are the logits."""
-    return max(0, _logit_room(graph, scheme, node))
+def head_bias_limit(graph: Graph, scheme: Scheme, node: Node, largest: float = LOGIT_MAX) -> int:
+    """As bias_limit for the layer whose sums enter a loss that takes |output| <= largest."""
+    return max(0, _output_room(graph, scheme, node, largest))
 
 
-def check_logits(graph: Graph, scheme: Scheme, head: Head) -> None:
-    """BuildError if the head's logits could leave the fixed point of the loss."""
+def largest_bias(graph: Graph, node: Node) -> int:
+    """The largest |bias| of a layer as the model has it."""
+    data = graph.tensors[node.bias].data if node.bias is not None else None
+    return 0 if data is None else int(np.abs(data.astype(np.int64)).max())
+
+
+def check_logits(graph: Graph, scheme: Scheme, head: Head, largest: float = LOGIT_MAX) -> None:
+    """BuildError if the head's outputs could leave the fixed point of the loss."""
     node = head.node
     if head.sums:
-        bias = 0
-        if node.bias is not None:
-            data = graph.tensors[node.bias].data
-            assert data is not None
-            bias = int(np.abs(data.astype(np.int64)).max())
-        fits = bias <= _logit_room(graph, scheme, node)
+        fits = largest_bias(graph, node) <= _output_room(graph, scheme, node, largest)
     else:
-        fits = 255 * graph.tensors[node.output].quant.per_tensor < LOGIT_MAX
+        fits = 255 * graph.tensors[node.output].quant.per_tensor < largest
     if not fits:
         raise BuildError(
-            f"{graph.name}: {node.source}: the logits of this head could exceed {LOGIT_MAX}, which "
-            "the loss cannot take; its scales are far from those of a classifier"
+            f"{graph.name}: {node.source}: the logits of this head could exceed {largest:.0f}, "
+            "which the loss cannot take; its scales are far from those of a classifier"
         )
 
 

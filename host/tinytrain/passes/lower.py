@@ -5,30 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
-from tinytrain.passes.head import Head, find_head, require_head
+from tinytrain.passes.head import Head, require_head
 from tinytrain.passes.lower_backward import BackwardContext, gradient_buffer, lower_gradient
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
+from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
 from tinytrain.passes.storage import Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers
 
 
-def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Program:
+def lower(
+    graph: Graph, scheme: Scheme, *, loss: Loss = Loss.SOFTMAX, keep_gradients: bool = False
+) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
     """
-    head = require_head(graph) if scheme else find_head(graph)
+    head = require_head(graph, loss) if scheme else None
     constants, state = Constants(), State()
     storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
     tensors = _activations(graph)
     predict_context = ForwardContext(graph, constants, storage, tensors, {})
     predict = tuple(lower_node(predict_context, n) for n in graph.nodes)
     step: tuple[KernelCall, ...] = ()
-    if scheme:
-        assert head is not None
+    if head is not None:
         step = _lower_step(predict_context, scheme, head, keep_gradients)
     return Program(
         name=graph.name,
@@ -36,11 +39,13 @@ def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Prog
         step=step,
         input=tensors[graph.input.tensor],
         output=tensors[graph.output.tensor],
-        classes=head.classes if scheme and head is not None else 0,
+        classes=head.classes if head is not None and loss is not Loss.MSE else 0,
         weights=np.frombuffer(bytes(constants.payload), np.uint8),
         state_bytes=state.nbytes if scheme else 0,
         state=tuple(state.fields),
         initial=tuple(state.initial),
+        loss=loss if head is not None else None,
+        loss_bits=loss_bits(graph, loss),
     )
 
 
@@ -70,11 +75,12 @@ def _lower_step(
         if op.output is not None
     }
     limits = bounds.limits(graph, scheme, ops)
-    bounds.check_logits(graph, scheme, head)
-    backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep)
+    largest = largest_output(graph, scheme, head)
+    bounds.check_logits(graph, scheme, head, largest)
+    backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep, largest)
     return (
         *_forward_to_head(context, head, sums),
-        *(lower_gradient(backward, op) for op in ops),
+        *((lower_loss if op.kind is GradKind.LOSS else lower_gradient)(backward, op) for op in ops),
     )
 
 

@@ -14,7 +14,7 @@ from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, Runtime, 
 from tinytrain.kernels.library import library
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp
-from tinytrain.passes.fixed_point import common_exponent, multipliers, reciprocal, steps
+from tinytrain.passes.fixed_point import common_exponent, reciprocal, steps
 from tinytrain.passes.head import Head
 from tinytrain.passes.lower_forward import (
     ForwardContext,
@@ -26,12 +26,11 @@ from tinytrain.passes.lower_forward import (
 )
 from tinytrain.passes.update import Scheme
 
-LOGIT_ONE = 4096.0  # logits are in units of 2^-12
-
 
 @dataclass(frozen=True, slots=True)
 class BackwardContext:
-    """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update."""
+    """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update.
+    largest: real value that the loss can take from the head."""
 
     forward: ForwardContext
     scheme: Scheme
@@ -40,6 +39,7 @@ class BackwardContext:
     gradients: Mapping[str, Buffer]
     limits: Mapping[str, int]
     keep: bool
+    largest: float = bounds.LOGIT_MAX
 
     @property
     def graph(self) -> Graph:
@@ -71,27 +71,6 @@ def _struct_size(c: BackwardContext, op: GradOp) -> StructValue:
     if op.kind is GradKind.ADD:
         size = (c.gradients[op.output].nbytes - 4) // 2
     return {"size": size, "limit": c.limits[op.output]}
-
-
-def _loss(c: BackwardContext, op: GradOp) -> KernelCall:
-    assert op.output is not None
-    if c.head.sums:
-        reals = sum_scales(c.graph, c.head.node)
-    else:
-        reals = np.full(c.head.classes, c.forward.scale(c.head.node.output))
-    multiplier, shift = multipliers(reals * LOGIT_ONE)
-    p: StructValue = {"classes": c.head.classes, "limit": c.limits[op.output]}
-    args: dict[str, Argument] = {
-        "p": p,
-        "sums": c.sums,
-        "multiplier": c.forward.constants.add("loss_multiplier", multiplier),
-        "shift": c.forward.constants.add("loss_shift", shift),
-        "label": Runtime.LABEL,
-        "d_logits": c.gradients[op.output],
-        "loss": Runtime.LOSS,
-        "scratch": scratch(op.node, "tt_softmax_cross_entropy", p),
-    }
-    return KernelCall("tt_softmax_cross_entropy", args, op.node.name, f"loss -> {op.output}")
 
 
 def _clip(c: BackwardContext, op: GradOp) -> KernelCall:
@@ -248,7 +227,7 @@ def _bias(c: BackwardContext, op: GradOp) -> KernelCall:
     output = attrs.window.output
     limit = bounds.bias_limit(c.graph, c.scheme, node)
     if node is c.head.node and c.head.sums:
-        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node))
+        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node, c.largest))
     p: StructValue = {"pixels": output.h * output.w, "channels": output.c, "bias_limit": limit}
     reals = 1.0 / _nonzero(sum_scales(c.graph, node))
     data = c.graph.tensors[node.bias].data
@@ -286,7 +265,6 @@ def _update_arguments(
 Rule = Callable[[BackwardContext, GradOp], KernelCall]
 
 RULES: Mapping[GradKind, Rule] = {
-    GradKind.LOSS: _loss,
     GradKind.CLIP: _clip,
     GradKind.ADD: _add,
     GradKind.WEIGHT: _weight,

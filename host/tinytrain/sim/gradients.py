@@ -15,16 +15,19 @@ from tinytrain.kernels.library import grad_exponent
 from tinytrain.passes.lower import lower
 from tinytrain.plan.arena import plan_arena
 from tinytrain.plan.lifetime import lifetimes
+from tinytrain.sim.goal import Goal
 from tinytrain.sim.interpreter import Bytes, Interpreter
 
 Gradients = Mapping[str, npt.NDArray[np.float64]]
 
 
 def gradients(
-    compiled: Compiled, state: npt.NDArray[np.uint8], x: npt.NDArray[np.int8], label: int
+    compiled: Compiled, state: npt.NDArray[np.uint8], x: npt.NDArray[np.int8], goal: Goal
 ) -> Gradients:
     """d loss / d parameter in real values at the given state; see Trainer.gradients."""
-    program = lower(compiled.graph, compiled.scheme, keep_gradients=True)
+    loss = compiled.program.loss
+    assert loss is not None
+    program = lower(compiled.graph, compiled.scheme, loss=loss, keep_gradients=True)
     machine = Interpreter(program, plan_arena(lifetimes(program)))
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}
@@ -38,7 +41,7 @@ def gradients(
             sums = buffers["d"].view(np.int32).astype(np.float64)
             found[f"{layer}/bias"] = np.ldexp(sums, grad_exponent(buffers["dy"]))
 
-    machine.step(x, label, 0.0, watch)
+    machine.step(x, goal.label, 0.0, watch, goal.target)
     return found
 
 

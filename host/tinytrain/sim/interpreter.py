@@ -60,34 +60,47 @@ class Interpreter:
         return self.view(self.program.output).view(np.int8).copy()
 
     def step(
-        self, x: npt.NDArray[np.int8], label: int, lr: float, watch: Watcher | None = None
+        self,
+        x: npt.NDArray[np.int8],
+        label: int,
+        lr: float,
+        watch: Watcher | None = None,
+        target: npt.NDArray[np.int8] | None = None,
     ) -> int:
-        """One training step; the loss in units of 2^-20."""
+        """One training step; the loss in units of 2^-loss_bits of the program."""
         self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
         steps = self.memory[Region.STATE][:4].view(np.uint32)
         self.rate = rate_buffer(lr, int(steps[0]))
-        self._run(self.program.step, label, watch)
+        self._run(self.program.step, label, watch, target)
         steps += np.uint32(1)
         return int(self.loss[0])
 
-    def _run(self, calls: tuple[KernelCall, ...], label: int, watch: Watcher | None) -> None:
+    def _run(
+        self,
+        calls: tuple[KernelCall, ...],
+        label: int,
+        watch: Watcher | None,
+        target: npt.NDArray[np.int8] | None = None,
+    ) -> None:
+        runtime = {
+            Runtime.LABEL: label,
+            Runtime.TARGET: target,
+            Runtime.LOSS: self.loss,
+            Runtime.RATE: self.rate,
+        }
         for call in calls:
-            values = {k: self._argument(a, label) for k, a in call.args.items()}
+            values = {k: self._argument(a, runtime) for k, a in call.args.items()}
             self.kernels.call(call.kernel, *declarations().function(call.kernel).arrange(values))
             if watch is not None:
                 buffers = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
                 watch(call, buffers)
 
-    def _argument(self, argument: Argument, label: int) -> object:
+    def _argument(self, argument: Argument, runtime: Mapping[Runtime, object]) -> object:
         match argument:
             case Buffer():
                 return self.view(argument)
-            case Runtime.LABEL:
-                return label
-            case Runtime.LOSS:
-                return self.loss
-            case Runtime.RATE:
-                return self.rate
+            case Runtime():
+                return runtime[argument]
             case _:
                 return argument
 

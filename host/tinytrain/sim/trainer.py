@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from tinytrain.errors import DataError
 from tinytrain.ir.program import StateField
 from tinytrain.kernels.extension import build_extension, cache_dir
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
+from tinytrain.sim.goal import Goal, Wanted, goal_of
 from tinytrain.sim.gradients import gradients
 
 CDEF: Final = """
@@ -27,9 +29,8 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
 """
 CDEF_STEP: Final = """
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label);
+                      int32_t label, const int8_t *target);
 """
-LOSS_ONE: Final = 2.0**20
 
 Int8 = npt.NDArray[np.int8]
 
@@ -38,8 +39,9 @@ class Trainer:
     """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
 
     Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
-    input_zero_point, output_scale, output_zero_point, classes, ram (bytes of arena and state),
-    state (uint8 view of the trained parameters), lr (learning rate, float32, 0.01 at first).
+    input_zero_point, output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse",
+    or "none" for a build that only predicts), ram (bytes of arena and state), state (uint8 view of
+    the trained parameters), lr (learning rate, float32, 0.01 at first).
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -60,6 +62,7 @@ class Trainer:
         self.output_scale = result.quant.per_tensor
         self.output_zero_point = result.quant.zero_point
         self.classes = program.classes
+        self.loss = program.loss.value if program.loss else "none"
         self.ram = arena.nbytes + program.state_bytes
         self._lr = np.float32(0.01)
         self.reset()
@@ -100,20 +103,24 @@ class Trainer:
         module = self._open()
         module.lib.tt_model_reset(self._in(self._weights), self._out(self._state))
 
-    def step(self, x: npt.ArrayLike, y: int) -> float:
+    def step(self, x: npt.ArrayLike, y: Wanted = None) -> float:
         """Forward, backward and update for one example; returns the loss.
 
-        x: int8 of the input's shape (or flat); y: 0 .. classes - 1.
+        x: int8 of the input's shape (or flat). y: softmax: the label, 0 .. classes - 1; sigmoid: 0
+        or 1 for every class; mse: int8 in the output's shape and quantization, or None to learn
+        towards the input.
         """
         module = self._open()
-        label = self._label(y)
+        goal = self._goal(x, y)
         self._put(x)
         rate = module.ffi.new("tt_rate *")
         module.lib.tt_rate_set(rate, int(self._lr.view(np.uint32)))
-        loss = module.lib.tt_model_step(
-            self._in(self._weights), self._out(self._state), self._out(self._arena), rate, label
-        )
-        return float(np.float32(loss / LOSS_ONE)) if loss < 2**24 else _truncated_float32(loss)
+        target = module.ffi.NULL
+        if goal.target is not None:
+            target = module.ffi.from_buffer("const int8_t *", goal.target)
+        memory = self._in(self._weights), self._out(self._state), self._out(self._arena)
+        loss = module.lib.tt_model_step(*memory, rate, goal.label, target)
+        return _loss_value(loss, self.compiled.program.loss_bits)
 
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """Int8 input to the model's int8 output, in the output's shape."""
@@ -135,24 +142,27 @@ class Trainer:
         """Index of the largest output, the first of equal ones."""
         return int(np.argmax(self.predict(x)))
 
-    def gradients(self, x: npt.ArrayLike, y: int) -> Mapping[str, npt.NDArray[np.float64]]:
+    def gradients(
+        self, x: npt.ArrayLike, y: Wanted = None
+    ) -> Mapping[str, npt.NDArray[np.float64]]:
         """The gradients of all trained parameters in real values: "layer/weight", "layer/bias".
 
         d loss / d w for the dequantized w, as the integer backward pass computes it; nothing is
         updated. A weight of which a fraction of channels is trained has the others as 0.
         """
         self._open()
-        return gradients(self.compiled, self.state, self._checked(x), self._label(y))
+        return gradients(self.compiled, self.state, self._checked(x), self._goal(x, y))
 
     def quantize(self, x: npt.ArrayLike) -> Int8:
         """Real values to the model's int8 input: round(x / input_scale) + zero point, saturated.
 
         Halves are rounded away from zero, as TFLM's QUANTIZE does.
         """
-        q = np.asarray(x, np.float32) / np.float32(self.input_scale)
-        q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
-        saturated: Int8 = np.clip(q + self.input_zero_point, -128, 127).astype(np.int8)
-        return saturated
+        return _quantize(x, self.input_scale, self.input_zero_point)
+
+    def quantize_target(self, y: npt.ArrayLike) -> Int8:
+        """Real values to the int8 of the model's output: targets for `step` with mse."""
+        return _quantize(y, self.output_scale, self.output_zero_point)
 
     def dequantize(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The model's int8 output to real values."""
@@ -197,14 +207,8 @@ class Trainer:
     def _out(self, array: npt.NDArray[np.uint8]) -> Any:
         return self._open().ffi.from_buffer("uint8_t *", array, require_writable=True)
 
-    def _label(self, y: int) -> int:
-        if not self.classes:
-            raise DataError("this build only predicts: build it with an --update scheme to train")
-        if isinstance(y, bool) or not isinstance(y, int | np.integer):
-            raise DataError(f"the label must be a whole number, not {type(y).__name__}")
-        if not 0 <= y < self.classes:
-            raise DataError(f"label {y}: expected 0 .. {self.classes - 1}")
-        return int(y)
+    def _goal(self, x: npt.ArrayLike, y: Wanted) -> Goal:
+        return goal_of(self.compiled.graph, self.compiled.program, self._checked(x), y)
 
     def _checked(self, x: npt.ArrayLike) -> Int8:
         array = np.asarray(x)
@@ -236,10 +240,17 @@ def _check_out(out: object, size: int) -> None:
         raise DataError(f"{expected}; this one is read-only")
 
 
-def _truncated_float32(loss: int) -> float:
-    """As tt_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
-    cut = loss.bit_length() - 24
-    return float((loss >> cut) << cut) / LOSS_ONE
+def _quantize(x: npt.ArrayLike, scale: float, zero: int) -> Int8:
+    q = np.asarray(x, np.float32) / np.float32(scale)
+    q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
+    saturated: Int8 = np.clip(q + zero, -128, 127).astype(np.int8)
+    return saturated
+
+
+def _loss_value(loss: int, bits: int) -> float:
+    """As tt_model_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
+    cut = max(0, loss.bit_length() - 24)
+    return math.ldexp((loss >> cut) << cut, -bits)
 
 
 def _compile(compiled: Compiled) -> ModuleType:
