@@ -1,7 +1,6 @@
-/* The MicroPython module `tinytrain`: one type, Trainer, around the generated model.
+/* The native MicroPython module `tinytrain`: one type, Trainer, around the generated model.
  *
- * Written against what a native module (.mpy) and a user C module both have: objects, qstrs and a
- * few calls. Floats never pass a call by value, because module and firmware may disagree on how;
+ * Written against what a user C module would have as well: objects, qstrs and a few calls. Floats never pass a call by value, because module and firmware may disagree on how;
  * they go through memory, as arrays of one element. Constant text costs RAM on the board, so the
  * messages are short. */
 #include <string.h>
@@ -417,13 +416,13 @@ static void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print
         mp_obj_new_int_from_uint(TT_STATE_BYTES),
         mp_obj_new_int_from_uint(TT_WEIGHTS_BYTES),
     };
+    /* clang-format off */
     mp_obj_t text = tt_format(
         "(" TT_STRING(TT_INPUT_SHAPE) ") int8, scale %g, zero %d -> "
-                                      "(" TT_STRING(
-                                          TT_OUTPUT_SHAPE) ") int8, scale %g, zero %d; "
-                                                           "%d classes, lr %g; RAM: arena %d + "
-                                                           "state %d; weights %d",
+        "(" TT_STRING(TT_OUTPUT_SHAPE) ") int8, scale %g, zero %d; "
+        "%d classes, lr %g; RAM: arena %d + state %d; weights %d",
         sizeof(values) / sizeof(values[0]), values);
+    /* clang-format on */
     mp_printf(print, "<Trainer " TT_MODEL_NAME ": %s bytes %s>", mp_obj_str_get_str(text),
         self->in_place ? "in place" : "in RAM");
 }
@@ -482,9 +481,12 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 /* The type lives on the heap, held by the module and by its instances: the module has neither bss
  * nor initialised data, with which the loaders of some targets have trouble. */
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
-    MP_DYNRUNTIME_INIT_ENTRY(void) n_args;
+    /* clang-format off */
+    MP_DYNRUNTIME_INIT_ENTRY
+    (void)n_args;
     (void)n_kw;
     (void)args;
+    /* clang-format on */
     mp_obj_full_type_t *type = m_malloc(sizeof(mp_obj_full_type_t));
     memset(type, 0, sizeof(mp_obj_full_type_t));
     tt_trainer_type_init(type);

@@ -55,8 +55,8 @@ typedef struct {
 /* y[o] = clamp(out_zero + requantize(bias[o] + sum (x - in_zero) * w[o], multiplier[o], shift[o]))
  *
  * x [in_h,in_w,in_c], w [out_c,kernel_h,kernel_w,in_c], y [out_h,out_w,out_c]; bias [out_c] may be
- * NULL. A fully connected layer is a 1x1 kernel. Sums wrap in 32 bits as the reference's do; the
- * importer warns where a model's constants can make them. */
+ * NULL. A fully connected layer is a 1x1 kernel. Sums wrap in 32 bits, as the
+ * reference's do. */
 void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
     const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
 

@@ -115,14 +115,17 @@ def _write_all(
 def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
+    model = source / "model.c"
+    # what runs once a call or once a step is compiled for size
+    compact = [*binding, model, *(k for k in kernels if k.stem in ("softmax", "cross_entropy"))]
     with tempfile.TemporaryDirectory() as work:
         return build_natmod(
-            [*binding, source / "model.c", *kernels],
+            [*binding, model, *kernels],
             [source, mpy_module_dir(), c_kernels_dir() / "include"],
             board.target,
             out,
             Path(work),
-            compact=binding,
+            compact=compact,
             progress=progress,
         )
 

@@ -22,7 +22,7 @@ BOARDS = {
 STEPS = 50
 
 SCRIPT = """
-import binascii, tinytrain
+import binascii, struct, tinytrain
 t = tinytrain.Trainer("model.ttw")
 x = bytearray(784)
 out = bytearray(10)
@@ -31,7 +31,7 @@ for step in range({steps}):
     for i in range(784):
         x[i] = (i * (37 + step) + (i * i >> 3) * step) & 255
     t.lr = 0.05 if step % 3 else 0.002
-    losses.append(int(t.step(x, step % 10) * 1048576 + 0.5))
+    losses.append(struct.unpack("<I", struct.pack("<f", t.step(x, step % 10)))[0])
 t.predict(x, out)
 print(binascii.crc32(t.state), binascii.crc32(out), t.classify(x), losses[::7])
 t.reset()
@@ -48,7 +48,7 @@ def in_simulator(built: Build) -> str:
     for step in range(STEPS):
         x = (i * (37 + step) + (i * i >> 3) * step & 255).astype(np.uint8).view(np.int8)
         trainer.lr = 0.05 if step % 3 else 0.002
-        losses.append(int(np.float32(trainer.step(x, step % 10) * 2**20)))
+        losses.append(int(np.float32(trainer.step(x, step % 10)).view(np.uint32)))
     output = trainer.predict(x)
     text = f"{zlib.crc32(trainer.state)} {zlib.crc32(output)} {trainer.classify(x)} {losses[::7]}\n"
     trainer.reset()

@@ -45,7 +45,24 @@ class _Structs:
         return self.names.setdefault(text, f"p{len(self.names)}")
 
     def lines(self) -> list[str]:
-        return [f"static const {text % name}" for text, name in self.names.items()]
+        return [_wrap(f"static const {text % name}", 4) for text, name in self.names.items()]
+
+
+WIDTH = 100
+
+
+def _wrap(text: str, indent: int) -> str:
+    """A declaration or call on lines of at most WIDTH, broken after commas."""
+    lines = [""]
+    for part in text.replace(", ", ",\0").split("\0"):
+        room = WIDTH - len(lines[-1]) - 1
+        if not lines[-1]:
+            lines[-1] = part
+        elif len(part) <= room:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(" " * indent + part)
+    return "\n".join(lines)
 
 
 def generate(graph: Graph, program: Program, arena: Arena) -> Source:
@@ -88,8 +105,14 @@ def _call(call: KernelCall, arena: Arena, structs: _Structs) -> str:
         for name, argument in call.args.items()
     }
     arguments = ", ".join(function.arrange(texts))
-    comment = f"    /* {call.comment.replace('*/', '')} */\n" if call.comment else ""
-    return f"{comment}    {call.kernel}({arguments});"
+    comment = f"    /* {_one_line(call.comment)} */\n" if call.comment else ""
+    return comment + _wrap(f"    {call.kernel}({arguments});", 8)
+
+
+def _one_line(text: str) -> str:
+    """Names come from model files: nothing of them may end the comment or begin another."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable.replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
 
 
 def _argument(argument: Argument, ctype: CType | None, arena: Arena, structs: _Structs) -> str:

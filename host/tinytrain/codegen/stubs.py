@@ -19,6 +19,7 @@ class Trainer:
     input: int8 {inputs}, scale {scale!r}, zero point {zero}; {learns}.
     """
 
+    name: str
     lr: float
     """Learning rate, 0.01 at first."""
     state: bytearray

@@ -124,9 +124,11 @@ def largest_bias(graph: Graph, node: Node) -> int:
 def check_logits(graph: Graph, scheme: Scheme, head: Head, largest: float = LOGIT_MAX) -> None:
     """BuildError if the head's outputs could leave the fixed point of the loss."""
     node = head.node
-    if not head.sums:
-        return
-    if largest_bias(graph, node) > _output_room(graph, scheme, node, largest):
+    if head.sums:
+        fits = largest_bias(graph, node) <= _output_room(graph, scheme, node, largest)
+    else:
+        fits = 255 * graph.tensors[node.output].quant.per_tensor < largest
+    if not fits:
         raise BuildError(
             f"{graph.name}: {node.source}: the logits of this head could exceed {largest:.0f}, "
             "which the loss cannot take; its scales are far from those of a classifier"
@@ -144,6 +146,8 @@ def row_shift(window: Window, span: int, limit: int) -> int:
 def average_pool_bits(window: Window) -> int:
     """Fraction bits of 1 / n for the largest window."""
     n = min(window.kernel[0], window.input.h) * min(window.kernel[1], window.input.w)
+    if n >= 1 << 17:
+        raise BuildError(f"an average over {n:,} values is too long to train through")
     return 15 + n.bit_length() - 1
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tinytrain.errors import UpdateError
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.loss import Loss
-from tinytrain.ir.ops import Conv2D
+from tinytrain.ir.ops import Conv2D, Softmax
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,21 @@ MAX_OUTPUTS = 2**20
 def find_head(graph: Graph, loss: Loss = Loss.SOFTMAX) -> Head | None:
     """The head of a model, or None if the output is nothing that this loss can take."""
     node = graph.producer(graph.output.tensor)
-    while node is not None and node.op == "softmax" and loss is not Loss.MSE:
+    while node is not None and _belongs_to(loss, node):
         node = graph.producer(node.inputs[0])
-    if node is None or node.op == "softmax":
+    if node is None or (loss is Loss.MSE and node.op == "softmax"):
         return None
     classes = graph.tensors[node.output].size
     vector = max(graph.output.shape, default=1) == classes <= MAX_CLASSES
     if classes > MAX_OUTPUTS or (loss is Loss.SOFTMAX and not vector):
         return None
     return Head(node, classes, _has_sums(node, loss), loss)
+
+
+def _belongs_to(loss: Loss, node: Node) -> bool:
+    """Whether the node is the softmax that a cross-entropy contains."""
+    attrs = node.attrs
+    return loss is not Loss.MSE and isinstance(attrs, Softmax) and attrs.beta == 1
 
 
 def _has_sums(node: Node, loss: Loss) -> bool:

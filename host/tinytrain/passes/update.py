@@ -103,14 +103,19 @@ def _from_toml(graph: Graph, path: Path) -> Scheme:
     biases = table.get("biases", 0)
     if not isinstance(biases, int) or isinstance(biases, bool) or biases < 0:
         raise UpdateError(f"{path}: biases must be a whole number, not {biases!r}")
-    last = {n.name for n in layers(graph)[len(layers(graph)) - min(biases, len(layers(graph))) :]}
-    scheme = {n.name: _bias_only(n) for n in layers(graph) if n.name in last}
+    last = layers(graph)[-biases:] if biases else ()
+    scheme = {n.name: _bias_only(n) for n in last}
     entries = table.get("layer", {})
     if not isinstance(entries, dict):
         raise UpdateError(f"{path}: `layer` must be tables such as [layer.conv2d_0]")
+    named: set[str] = set()
     for name, entry in entries.items():
         node = _find(graph, path, name)
-        scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, node.name in last)
+        if node.name in named:
+            raise UpdateError(f"{path}: [layer.{name}]: {node.name} has an entry already")
+        named.add(node.name)
+        default = node.name in scheme and scheme[node.name].bias
+        scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, default)
     return _clean(scheme)
 
 

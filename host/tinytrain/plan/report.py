@@ -50,6 +50,7 @@ class Report:
             ("state (trained parameters)", v["state_bytes"]),
             ("module code and constants in RAM", v["module_bytes"]),
             (f"weights, {weights}", v["weights_bytes"]),
+            ("kept free for your own script", v["script_bytes"]),
             ("heap needed", v["ram_bytes"]),
             (f"heap free on {v['board']}", v["heap_bytes"]),
         ]

@@ -38,16 +38,17 @@ Int8 = npt.NDArray[np.int8]
 class Trainer:
     """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
 
-    Attributes: input_shape, output_shape (tuples, batch included), input_scale, input_zero_point,
-    output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse", or "none" for
-    a build that only predicts), ram (bytes of arena and state), state (uint8 view of the trained
-    parameters), lr (learning rate, float32, 0.01 at first).
+    Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
+    input_zero_point, output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse", or
+    "none" for a build that only predicts), ram (bytes of arena and state), state (uint8 view of the
+    trained parameters), lr (learning rate, float32, 0.01 at first).
     """
 
     def __init__(self, compiled: Compiled) -> None:
         """Compile the model's C (once; then from the cache) and reset the state."""
         graph, program, arena = compiled.graph, compiled.program, compiled.arena
         self.compiled = compiled
+        self.name = graph.name
         self._module: ModuleType | None = _compile(compiled)
         self._weights = np.frombuffer(program.weights.tobytes() + bytes(4), np.uint8)
         self._arena = np.zeros(arena.nbytes // 4 + 1, np.uint32).view(np.uint8)
@@ -75,18 +76,21 @@ class Trainer:
     def lr(self, value: float) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
             raise DataError(f"lr must be a number, not {type(value).__name__}")
-        if not 0 <= float(np.float32(value)) < float("inf"):
-            raise DataError(f"lr must be finite and not negative, not {value}")
+        with np.errstate(over="ignore"):
+            if not 0 <= float(np.float32(value)) < float("inf"):
+                raise DataError(f"lr must be finite and not negative, not {value}")
         self._lr = np.float32(value)
 
     @property
     def state(self) -> npt.NDArray[np.uint8]:
         """The trained parameters as bytes, a view: number of steps (uint32), then the arrays that
         `parameters()` names."""
+        self._open()
         return self._state[: self.compiled.program.state_bytes]
 
     def parameters(self) -> Mapping[str, npt.NDArray[Any]]:
         """The arrays of the state by "layer/kind", views; see StateField for kinds."""
+        self._open()
         return {f"{f.layer}/{f.kind}": self._field(f) for f in self.compiled.program.state}
 
     def _field(self, f: StateField) -> npt.NDArray[Any]:
@@ -121,17 +125,17 @@ class Trainer:
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """Int8 input to the model's int8 output, in the output's shape."""
         module = self._open()
+        size = self.compiled.program.output.nbytes
+        if out is not None:
+            _check_out(out, size)
         self._put(x)
         module.lib.tt_model_predict(
             self._in(self._weights), self._out(self._state), self._out(self._arena)
         )
-        size = self.compiled.program.output.nbytes
         result = self._arena[self._output : self._output + size].view(np.int8)
         if out is None:
             return result.copy().reshape(self.output_shape)
-        if out.dtype != np.int8 or out.size != size:
-            raise DataError(f"out must be int8 with {size} elements, not {out.dtype} {out.shape}")
-        out.reshape(-1)[:] = result
+        np.copyto(out, result.reshape(out.shape))
         return out
 
     def classify(self, x: npt.ArrayLike) -> int:
@@ -171,6 +175,7 @@ class Trainer:
         self._arena = np.zeros(0, np.uint8)
 
     def __enter__(self) -> Self:
+        self._open()
         return self
 
     def __exit__(
@@ -183,8 +188,10 @@ class Trainer:
 
     def __repr__(self) -> str:
         """Shapes, quantization and memory on one line."""
+        if self._module is None:
+            return f"<Trainer {self.name} (closed)>"
         return (
-            f"<Trainer {self.compiled.graph.name}: {self.input_shape} int8 "
+            f"<Trainer {self.name}: {self.input_shape} int8 "
             f"(scale {self.input_scale:g}, zero point {self.input_zero_point}) -> "
             f"{self.output_shape}, {self.classes} classes, {self.ram} bytes of RAM>"
         )
@@ -221,6 +228,16 @@ class Trainer:
     def _put(self, x: npt.ArrayLike) -> None:
         flat = self._checked(x)
         self._arena[self._input : self._input + flat.size] = flat.view(np.uint8)
+
+
+def _check_out(out: object, size: int) -> None:
+    expected = f"out must be a writable int8 array of {size} elements"
+    if not isinstance(out, np.ndarray):
+        raise DataError(f"{expected}, not {type(out).__name__}")
+    if out.dtype != np.int8 or out.size != size:
+        raise DataError(f"{expected}, not {out.dtype} {out.shape}")
+    if not out.flags.writeable:
+        raise DataError(f"{expected}; this one is read-only")
 
 
 def _quantize(x: npt.ArrayLike, scale: float, zero: int) -> Int8:
