@@ -33,8 +33,7 @@ static exp_sum sum_of(const int32_t *exps, int32_t n) {
     return sum;
 }
 
-/* ln(sum) in units of 2^-20: Abramowitz and Stegun 4.1.43. As rounded here:
- * |error| <= 4.1e-5, relative error 7e-4. */
+/* ln(sum) in units of 2^-20; |error| <= 4.1e-5, relative error 7e-4. */
 static int32_t ln_of(exp_sum sum) {
     uint32_t x = sum.value - (1u << EXP_BITS); /* value / 2^EXP_BITS - 1 in [0, 1) */
     int32_t x20 = (int32_t)(x >> (EXP_BITS - LOSS_BITS));

@@ -77,7 +77,9 @@ def clusters(inputs: int, classes: int, n: int) -> tuple[np.ndarray, np.ndarray]
 
 @pytest.mark.parametrize("softmax", [False, True])
 def test_new_classes_are_learned_from_few_examples(softmax: bool) -> None:
-    trainer = Trainer(compile_graph(dense(16, 40, 7, softmax=softmax), "last:1", Options(classes=5)))
+    trainer = Trainer(
+        compile_graph(dense(16, 40, 7, softmax=softmax), "last:1", Options(classes=5))
+    )
     xs, ys = clusters(16, 5, 200)
     trainer.lr = 0.02
     first = [trainer.step(x, y) for x, y in zip(xs[:50], ys[:50], strict=True)]

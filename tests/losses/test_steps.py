@@ -145,7 +145,11 @@ def test_ad01_learns_towards_its_input() -> None:
         ("sigmoid", [0, 1, 2, 0, 0, 0, 0], "must be 0 or 1, not 0 .. 2"),
         ("sigmoid", [0.5] * 7, "7 times 0 or 1, not float64"),
         ("mse", None, r"a target is needed: the model's output has another size \(\(1, 7\)\)"),
-        ("mse", [0.5] * 7, r"must be int8, not float64; real values go through quantize_target\(\)"),
+        (
+            "mse",
+            [0.5] * 7,
+            r"must be int8, not float64; real values go through quantize_target\(\)",
+        ),
         ("mse", np.zeros(8, np.int8), r"must have shape \(1, 7\), not \(8,\)"),
     ],
 )
@@ -178,7 +182,9 @@ def test_sums_far_beyond_the_output_are_refused() -> None:
     graph = dense(4096, 4)
     y = replace(graph.tensors["y0"], quant=Quantization((1e-6,), 0))
     with pytest.raises(BuildError, match="too far beyond the range of int8 at scale 1e-06"):
-        compile_graph(replace(graph, tensors=dict(graph.tensors) | {"y0": y}), "all", Options("mse"))
+        compile_graph(
+            replace(graph, tensors=dict(graph.tensors) | {"y0": y}), "all", Options("mse")
+        )
 
 
 def test_sigmoid_drops_the_softmax() -> None:

@@ -33,10 +33,9 @@ MAX_OUTPUTS = 2**20
 def find_head(graph: Graph, loss: Loss = Loss.SOFTMAX) -> Head | None:
     """The head of a model, or None if the output is nothing that this loss can take."""
     node = graph.producer(graph.output.tensor)
-    while _belongs_to(node, loss):
-        assert node is not None
+    while node is not None and _belongs_to(loss, node):
         node = graph.producer(node.inputs[0])
-    if node is None or node.op == "softmax":
+    if node is None or (loss is Loss.MSE and node.op == "softmax"):
         return None
     classes = graph.tensors[node.output].size
     vector = max(graph.output.shape, default=1) == classes <= MAX_CLASSES
@@ -45,10 +44,10 @@ def find_head(graph: Graph, loss: Loss = Loss.SOFTMAX) -> Head | None:
     return Head(node, classes, _has_sums(node, loss), loss)
 
 
-def _belongs_to(node: Node | None, loss: Loss) -> bool:
-    """Whether the node is a softmax that the loss contains (one with a beta of its own is not)."""
-    softmax = node is not None and isinstance(node.attrs, Softmax) and node.attrs.beta == 1
-    return softmax and loss is not Loss.MSE
+def _belongs_to(loss: Loss, node: Node) -> bool:
+    """Whether the node is the softmax that a cross-entropy contains."""
+    attrs = node.attrs
+    return loss is not Loss.MSE and isinstance(attrs, Softmax) and attrs.beta == 1
 
 
 def _has_sums(node: Node, loss: Loss) -> bool:
