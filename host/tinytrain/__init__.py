@@ -11,13 +11,16 @@ __version__ = "0.1.0"
 __all__ = ["TinyTrainError", "Trainer", "simulate"]
 
 
-def simulate(model: str | Path, update: str = "all", *, lr: float = 0.01) -> Trainer:
+def simulate(
+    model: str | Path, update: str = "all", *, gradients: str = "int16", lr: float = 0.01
+) -> Trainer:
     """A Trainer for a model file that runs the generated C on this machine.
 
     update: "all", "none", "last:N", "bias:N" or a .toml file (see tinytrain.passes.update).
+    gradients: "int16" or "int8", the type of their mantissas.
     """
     from tinytrain.compilation import compile_model
 
-    trainer = Trainer(compile_model(model, update))
+    trainer = Trainer(compile_model(model, update, gradients=gradients))
     trainer.lr = lr
     return trainer

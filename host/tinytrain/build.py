@@ -53,16 +53,18 @@ def build(
     update: str,
     folder: Path,
     *,
+    gradients: str = "int16",
     ram: int | None = None,
     progress: Progress = ignore_progress,
 ) -> Build:
     """Build `model` for a board; files appear in `folder` only when all of them are ready.
 
+    gradients: "int16" or "int8", the type of their mantissas.
     ram: limit for arena and state in bytes; BuildError if they take more.
     """
     board = load_board(board_name)
     progress("reading and planning", 0, 1)
-    compiled = compile_model(model, update)
+    compiled = compile_model(model, update, gradients=gradients)
     _check_ram(compiled, ram)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
@@ -89,10 +91,11 @@ def _write_all(
     source.mkdir()
     (source / "model.h").write_text(compiled.source.header, encoding="utf-8")
     (source / "model.c").write_text(compiled.source.body, encoding="utf-8")
-    _keep_input(source, model, update, board.name)
+    _keep_input(source, model, update, board.name, compiled.program.gradients.value)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
-    module = _link(board, source, stage / "tinytrain.mpy", progress)
+    bits = compiled.program.gradients.bits
+    module = _link(board, source, bits, stage / "tinytrain.mpy", progress)
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program.classes))
     (stage / "main.py").write_text(example(compiled.graph, compiled.program.classes))
     (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
@@ -105,7 +108,7 @@ def _write_all(
     return report
 
 
-def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodReport:
+def _link(board: Board, source: Path, bits: int, out: Path, progress: Progress) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
     model = source / "model.c"
@@ -119,11 +122,12 @@ def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodRe
             out,
             Path(work),
             compact=compact,
+            defines=[f"TT_GRADIENT_BITS={bits}"],
             progress=progress,
         )
 
 
-def _keep_input(source: Path, model: Path, update: str, board: str) -> None:
+def _keep_input(source: Path, model: Path, update: str, board: str, gradients: str) -> None:
     """Keep what the build was made from, so that `sim` and later builds need nothing else."""
     kept = f"model{model.suffix}"
     shutil.copyfile(model, source / kept)
@@ -131,6 +135,7 @@ def _keep_input(source: Path, model: Path, update: str, board: str) -> None:
         shutil.copyfile(update, source / "update.toml")
         update = "update.toml"
     entry = {"model": kept, "name": model.stem, "update": update, "board": board}
+    entry["gradients"] = gradients
     (source / "build.json").write_text(json.dumps(entry, indent=2) + "\n")
 
 
@@ -148,11 +153,12 @@ def open_build(folder: Path) -> Compiled:
     try:
         entry: Mapping[str, str] = json.loads((folder / SOURCE / "build.json").read_text())
         model, update = folder / SOURCE / entry["model"], entry["update"]
+        gradients = entry["gradients"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
     if update.endswith(".toml"):
         update = str(folder / SOURCE / update)
-    return compile_model(model, update, name=entry["name"])
+    return compile_model(model, update, gradients=gradients, name=entry["name"])
 
 
 def make_selftest(compiled: Compiled) -> SelfTest:

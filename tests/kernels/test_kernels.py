@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.header import Function
-from tinytrain.kernels.library import Library, library
+from tinytrain.kernels.header import Function, declarations
+from tinytrain.kernels.library import Library, gradient_bits, library
 from tinytrain.kernels.reference import KERNELS
 
 from .cases import CASES, Args, arguments
@@ -23,13 +23,28 @@ VARIANTS = {"wide": EXTRA, "narrow": (*EXTRA, "-DTT_NARROW=1")}
 CANARY = 64
 
 
+def with_gradients(name: str) -> bool:
+    return any(p.type.base == "tt_grad" for p in declarations().function(name).parameters)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("name", sorted(CASES))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_c_equals_reference(name: str, variant: str, data: st.DataObject) -> None:
-    args = data.draw(arguments(name))
-    compiled = library(VARIANTS[variant])
+    check(name, VARIANTS[variant], data.draw(arguments(name)))
+
+
+@pytest.mark.parametrize("name", sorted(filter(with_gradients, CASES)))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_c_equals_reference_with_int8_gradients(name: str, data: st.DataObject) -> None:
+    with gradient_bits(8):
+        check(name, EXTRA, data.draw(arguments(name)), bits=8)
+
+
+def check(name: str, flags: tuple[str, ...], args: Args, bits: int = 16) -> None:
+    compiled = library(flags, bits)
     expected, guarded = copies(args, 0), copies(args, CANARY)
     result = KERNELS[name](*expected)
     assert run(compiled, name, guarded) == result

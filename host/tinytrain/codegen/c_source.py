@@ -153,6 +153,7 @@ def _macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]:
         "TT_STATE_BYTES": str(program.state_bytes),
         "TT_ARENA_BYTES": str(arena.nbytes),
         "TT_CLASSES": str(program.classes),
+        "TT_MODEL_GRADIENT_BITS": str(program.gradients.bits),
     }
     for prefix, port, buffer in (
         ("TT_INPUT", graph.input, program.input),

@@ -10,6 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 
+class GradientType(Enum):
+    """What the mantissas of a build's gradients are."""
+
+    INT16 = "int16"
+    INT8 = "int8"
+
+    @property
+    def bits(self) -> int:
+        """Width of a mantissa."""
+        return 8 if self is GradientType.INT8 else 16
+
+    @property
+    def largest(self) -> int:
+        """Largest |mantissa|."""
+        return int((1 << (self.bits - 1)) - 1)
+
+
 class Region(Enum):
     """Where a buffer lives."""
 
@@ -110,3 +127,4 @@ class Program:
     state_bytes: int
     state: tuple[StateField, ...]
     initial: Sequence[Initial]
+    gradients: GradientType = GradientType.INT16

@@ -5,17 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region
+from tinytrain.ir.program import Argument, Buffer, GradientType, KernelCall, Program, Region
 from tinytrain.passes import bounds
-from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
+from tinytrain.passes.autodiff import GradKind, differentiate
 from tinytrain.passes.head import Head, find_head, require_head
-from tinytrain.passes.lower_backward import BackwardContext, gradient_buffer, lower_gradient
+from tinytrain.passes.lower_backward import (
+    BackwardContext,
+    gradient_buffer,
+    gradient_size,
+    lower_gradient,
+)
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
 from tinytrain.passes.storage import Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers
 
 
-def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Program:
+def lower(
+    graph: Graph,
+    scheme: Scheme,
+    gradients: GradientType = GradientType.INT16,
+    *,
+    keep_gradients: bool = False,
+) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
@@ -29,7 +40,7 @@ def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Prog
     step: tuple[KernelCall, ...] = ()
     if scheme:
         assert head is not None
-        step = _lower_step(predict_context, scheme, head, keep_gradients)
+        step = _lower_step(predict_context, scheme, head, gradients, keep_gradients)
     return Program(
         name=graph.name,
         predict=predict,
@@ -41,6 +52,7 @@ def lower(graph: Graph, scheme: Scheme, *, keep_gradients: bool = False) -> Prog
         state_bytes=state.nbytes if scheme else 0,
         state=tuple(state.fields),
         initial=tuple(state.initial),
+        gradients=gradients,
     )
 
 
@@ -50,7 +62,7 @@ def _activations(graph: Graph) -> dict[str, Buffer]:
 
 
 def _lower_step(
-    predict: ForwardContext, scheme: Scheme, head: Head, keep: bool
+    predict: ForwardContext, scheme: Scheme, head: Head, kind: GradientType, keep: bool
 ) -> tuple[KernelCall, ...]:
     graph = predict.graph
     ops = differentiate(graph, head, scheme)
@@ -65,11 +77,11 @@ def _lower_step(
     context = ForwardContext(graph, predict.constants, predict.storage, tensors, clips)
     sums = Buffer("logits", Region.ARENA, 4 * head.classes, "int32_t")
     gradients = {
-        op.output: gradient_buffer(op.output, _gradient_size(graph, op))
+        op.output: gradient_buffer(op.output, gradient_size(graph, op), kind)
         for op in ops
         if op.output is not None
     }
-    limits = bounds.limits(graph, scheme, ops)
+    limits = bounds.limits(graph, scheme, ops, kind.largest)
     bounds.check_logits(graph, scheme, head)
     backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep)
     return (
@@ -103,9 +115,3 @@ def _forward_to_head(context: ForwardContext, head: Head, sums: Buffer) -> tuple
 def _clip_buffer(graph: Graph, node: Node) -> Buffer:
     size = graph.tensors[node.output].size
     return Buffer(f"{node.name}_clip", Region.ARENA, (size + 7) // 8, "uint8_t")
-
-
-def _gradient_size(graph: Graph, op: GradOp) -> int:
-    assert op.output is not None
-    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
-    return graph.tensors[tensor].size

@@ -53,7 +53,11 @@ class Report:
             ("heap needed", v["ram_bytes"]),
             (f"heap free on {v['board']}", v["heap_bytes"]),
         ]
-        lines = [f"{v['model']} for {v['board']} ({v['target']}), update {v['update']}", ""]
+        lines = [
+            f"{v['model']} for {v['board']} ({v['target']}), update {v['update']}, "
+            f"gradients {v['gradients']}",
+            "",
+        ]
         lines += [f"{name:<58}{value:>12,}" for name, value in rows]
         lines += ["", f"{'MACs forward':<58}{v['macs_forward']:>12,}"]
         lines += [f"{'MACs backward':<58}{v['macs_backward']:>12,}"]
@@ -78,6 +82,7 @@ def make_report(
         "board": board.name,
         "target": board.target,
         "update": update,
+        "gradients": program.gradients.value,
         "arena_bytes": arena.nbytes,
         "lower_bound_bytes": arena.lower_bound,
         "state_bytes": program.state_bytes,
