@@ -82,7 +82,7 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add.add_argument("--board", required=True, help="such as rpi_pico or unix, or a .toml file")
     add.add_argument("--update", default="all", help=UPDATE_HELP)
     add.add_argument("--gradients", choices=["int16", "int8"], default="int16",
-                     help="precision; int8 takes less RAM and is coarser, default: int16")  # fmt: skip
+                     help="int8: less RAM, coarser gradients; default: int16")  # fmt: skip
     add.add_argument("--ram", type=_bytes, metavar="SIZE",
                      help="refuse if arena and state take more, such as 96K")  # fmt: skip
     add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",

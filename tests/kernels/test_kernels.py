@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tinytrain.kernels.header import Function, declarations
-from tinytrain.kernels.library import Library, gradient_bits, library
+from tinytrain.kernels.library import Library, RangeChecker, gradient_bits, library
 from tinytrain.kernels.reference import KERNELS
 
 from .cases import CASES, Args, arguments
@@ -21,6 +22,8 @@ from .cases import CASES, Args, arguments
 EXTRA = tuple(os.environ.get("TINYTRAIN_TEST_FLAGS", "").split())
 VARIANTS = {"wide": EXTRA, "narrow": (*EXTRA, "-DTT_NARROW=1")}
 CANARY = 64
+
+range_checker = cache(RangeChecker)
 
 
 def with_gradients(name: str) -> bool:
@@ -88,3 +91,15 @@ def is_scratch(function: Function, parameter: str, args: Args) -> bool:
     if parameter == "d" and "weight" in function.name:
         return args[3] is not None
     return parameter == "scratch"
+
+
+@pytest.mark.parametrize("bits", [16, 8])
+@pytest.mark.parametrize("name", sorted(filter(with_gradients, CASES)))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_sum_leaves_its_range(name: str, bits: int, data: st.DataObject) -> None:
+    """Neither sums nor steps on the way to them, for all that the header allows."""
+    checker = range_checker(bits)
+    with gradient_bits(bits):
+        checker.kernels.call(name, *data.draw(arguments(name)))
+    assert checker.failures == 0

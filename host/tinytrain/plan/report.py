@@ -54,8 +54,8 @@ class Report:
             (f"heap free on {v['board']}", v["heap_bytes"]),
         ]
         lines = [
-            f"{v['model']} for {v['board']} ({v['target']}), update {v['update']}, "
-            f"gradients {v['gradients']}",
+            f"{v['model']} for {v['board']} ({v['target']})",
+            f"update {v['update']}, gradients {v['gradients']}",
             "",
         ]
         lines += [f"{name:<58}{value:>12,}" for name, value in rows]
