@@ -102,7 +102,8 @@ def forward_sum(graph: Graph, scheme: Scheme, node: Node) -> int:
 def headroom(graph: Graph, scheme: Scheme, node: Node, limit: int) -> int:
     """By how many bits a layer's dx may shift dy up before anything is rounded.
 
-    int8 mantissas are worth it: channels of small weight scales would lose most of their bits.
+    For int8 mantissas, whose few bits channels of small weight scales would lose; int16 ones of the
+    usual limit leave no room.
     """
     is_conv = isinstance(node.attrs, Conv2D)
     most = (conv_weight_sum if is_conv else depthwise_weight_sum)(graph, scheme, node)
