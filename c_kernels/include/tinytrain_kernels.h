@@ -3,6 +3,9 @@
  * Included through tinytrain.h. docs/NUMERICS.md derives the formulas; here each prototype says
  * what it computes, on which ranges, and why no accumulator overflows.
  *
+ * tt_mantissa is int16_t, or int8_t in a build with int8 gradients: the one type that whoever
+ * includes or reads this file defines before it.
+ *
  * Feature maps are int8 in NHWC order, batch 1. Arguments: parameters, inputs, outputs, scratch.
  * Pointers to int32_t and tt_grad are aligned to 4 bytes. `clip`, where an op has it, is one bit
  * per output element (element i is bit i & 7 of byte i >> 3): 1 where the output was not clamped;
@@ -29,10 +32,11 @@ typedef struct {
 
 /* A gradient: element i stands for mantissa[i] * 2^exponent, the derivative of the loss with
  * respect to a real (dequantized) value. |mantissa| <= limit of the kernel that wrote it; the
- * builder chooses each limit (2^k - 1 <= 32767) so that no consumer's sum leaves int32. */
+ * builder chooses each limit (2^k - 1 that a tt_mantissa holds) so that no consumer's sum leaves int32.
+ * What has to be cut off is dropped from int16 mantissas, and rounded in int8 ones. */
 typedef struct {
     int32_t exponent;
-    int16_t mantissa[];
+    tt_mantissa mantissa[];
 } tt_grad;
 
 /* The learning rate as mantissa * 2^exponent (mantissa 0, or 2^14 <= mantissa < 2^15) and the
@@ -229,18 +233,21 @@ typedef struct {
     tt_window window;
     int16_t limit;
     int16_t exponent;
+    int16_t headroom;
 } tt_conv2d_bwd_input_params;
 
-/* dx[i] = sum over windows, o of round(dy[o] * scale[o] / 2^15) * w[o,ky,kx,i], times 2^exponent.
+/* dx[i] = sum over windows, o of round(dy[o] * 2^headroom * scale[o] / 2^15) * w[o,ky,kx,i], times
+ * 2^exponent.
  *
- * scale[o] / 2^15 * 2^exponent is the weight scale of output channel o, scale <= 2^15. The builder
- * limits dy so that sum |dy| * |w| < 2^31. Scratch: one pixel of int32 sums. */
+ * scale[o] / 2^15 * 2^(exponent + headroom) is the weight scale of output channel o, scale <= 2^15.
+ * The builder limits dy and chooses headroom <= 8 so that sum |dy| * 2^headroom * |w| < 2^31 and
+ * |dy| * 2^headroom < 2^15. Scratch: one pixel of int32 sums. */
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch);
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
 
 /* dx[i] = sum over the output channels o of i of floor(s[o] * scale[o] / 2^15),
- * s[o] = sum over windows of dy[o] * w[ky,kx,o]; bounds and units as above. */
+ * s[o] = sum over windows of dy[o] * 2^headroom * w[ky,kx,o]; bounds and units as above. */
 void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch);
 int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);

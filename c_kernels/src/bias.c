@@ -28,10 +28,10 @@ void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
     for (int32_t o = 0; o < p->channels; o++) {
         d[o] = 0;
     }
-    const int16_t *g = dy->mantissa;
+    const tt_mantissa *g = dy->mantissa;
     for (int32_t pixel = 0; pixel < p->pixels; pixel++) {
         for (int32_t o = 0; o < p->channels; o++) {
-            d[o] += *g++;
+            d[o] = TT_ASSERT_RANGE((tt_wide)d[o] + *g++);
         }
     }
     if (rate == NULL) {

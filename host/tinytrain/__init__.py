@@ -20,16 +20,18 @@ def simulate(
     loss: str = "softmax",
     classes: int | None = None,
     freeze: Sequence[str] = (),
+    gradients: str = "int16",
 ) -> Trainer:
     """A Trainer for a model file that runs the generated C on this machine.
 
     update: "all", "none", "last:N", "bias:N" or a .toml file (see tinytrain.passes.update).
     loss: "softmax", "sigmoid" (several labels at once) or "mse". classes: outputs of a fresh head
     in place of the last layer. freeze: layers that are not trained, by name or "op:N".
+    gradients: "int16" or "int8", the type of their mantissas.
     """
     from tinytrain.compilation import Options, compile_model
 
-    options = Options(loss, classes, tuple(freeze))
+    options = Options(loss, classes, tuple(freeze), gradients)
     trainer = Trainer(compile_model(model, update, options))
     trainer.lr = lr
     return trainer

@@ -60,6 +60,7 @@ def build(
 ) -> Build:
     """Build `model` for a board; files appear in `folder` only when all of them are ready.
 
+    gradients: "int16" or "int8", the type of their mantissas.
     ram: limit for arena and state in bytes; BuildError if they take more.
     """
     board = load_board(board_name)
@@ -94,7 +95,8 @@ def _write_all(
     _keep_input(source, model, compiled, board.name)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
-    module = _link(board, source, stage / "tinytrain.mpy", progress)
+    bits = compiled.program.gradients.bits
+    module = _link(board, source, bits, stage / "tinytrain.mpy", progress)
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     (stage / "main.py").write_text(example(compiled.graph, compiled.program))
     (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
@@ -112,7 +114,7 @@ def _write_all(
     return report
 
 
-def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodReport:
+def _link(board: Board, source: Path, bits: int, out: Path, progress: Progress) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
     model = source / "model.c"
@@ -126,6 +128,7 @@ def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodRe
             out,
             Path(work),
             compact=compact,
+            defines=[f"TT_GRADIENT_BITS={bits}"],
             progress=progress,
         )
 

@@ -92,6 +92,8 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
                      help="replace the last layer by a fresh one with N outputs")  # fmt: skip
     add.add_argument("--freeze", type=_names, default=(), metavar="NAME[,NAME...]",
                      help="layers that are never trained, by name or op:N")  # fmt: skip
+    add.add_argument("--gradients", choices=["int16", "int8"], default="int16",
+                     help="int8: less RAM, coarser gradients; default: int16")  # fmt: skip
     add.add_argument("--ram", type=_bytes, metavar="SIZE",
                      help="refuse if arena and state take more, such as 96K")  # fmt: skip
     add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",
@@ -154,7 +156,7 @@ def _build(arguments: argparse.Namespace) -> None:
             arguments.board,
             arguments.update,
             arguments.folder,
-            Options(arguments.loss, arguments.classes, arguments.freeze),
+            Options(arguments.loss, arguments.classes, arguments.freeze, arguments.gradients),
             ram=arguments.ram,
             progress=show,
         )

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinytrain.codegen.c_source import Source, generate
+from tinytrain.errors import UpdateError
 from tinytrain.importers import load
 from tinytrain.ir.graph import Graph
 from tinytrain.ir.loss import Loss, parse_loss
-from tinytrain.ir.program import Program
+from tinytrain.ir.program import GradientType, Program
 from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
 from tinytrain.passes.update import Scheme, freeze, parse_scheme
@@ -25,12 +26,13 @@ class Options:
     """What can be chosen besides the update scheme.
 
     loss: "softmax", "sigmoid" or "mse". classes: outputs of a fresh head, None to keep the model's.
-    freeze: layers that are never trained, by name or "op:N".
+    freeze: layers that are never trained, by name or "op:N". gradients: "int16" or "int8".
     """
 
     loss: str = Loss.SOFTMAX.value
     classes: int | None = None
     freeze: tuple[str, ...] = ()
+    gradients: str = GradientType.INT16.value
 
     def __str__(self) -> str:
         """What differs from the defaults, as on the command line; with a space before each."""
@@ -54,15 +56,24 @@ class Compiled:
     options: Options = DEFAULTS
 
 
+def gradient_type(name: str) -> GradientType:
+    """The type of that name, or an UpdateError."""
+    try:
+        return GradientType(name)
+    except ValueError:
+        known = " or ".join(t.value for t in GradientType)
+        raise UpdateError(f"gradients {name!r}: expected {known}") from None
+
+
 def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:
     """Run the pipeline on an imported graph."""
-    loss = parse_loss(options.loss)
+    loss, gradients = parse_loss(options.loss), gradient_type(options.gradients)
     if options.classes is not None:
         graph = replace_head(graph, options.classes)
     if loss is Loss.SIGMOID:
         graph = without_softmax(graph)
     scheme = freeze(graph, parse_scheme(graph, update), options.freeze)
-    program = lower(graph, scheme, loss=loss)
+    program = lower(graph, scheme, loss=loss, gradients=gradients)
     arena = plan_arena(lifetimes(program))
     source = generate(graph, program, arena)
     return Compiled(graph, scheme, update, program, arena, source, options)
@@ -77,6 +88,7 @@ def compile_model(
 ) -> Compiled:
     """Run the pipeline on a model file; a TinyTrainError says what does not work.
 
+    gradients: "int16", or "int8" for less memory (docs/NUMERICS.md, Gradient precision).
     name: of the model, if not the file's.
     """
     graph = load(Path(path))

@@ -56,16 +56,17 @@ def in_simulator(built: Build) -> str:
 
 
 @pytest.mark.parametrize(
-    ("board", "update"),
+    ("board", "update", "gradients"),
     [
-        *((name, "all") for name in ("unix", "m0", "m4f", "rv32")),
-        ("pico", "last:3"),
-        pytest.param("pico", "all", marks=pytest.mark.slow),
+        *((name, "all", "int16") for name in ("unix", "m0", "m4f", "rv32")),
+        *((name, "all", "int8") for name in ("unix", "m0")),
+        ("pico", "last:3", "int16"),
+        pytest.param("pico", "all", "int16", marks=pytest.mark.slow),
     ],
     indirect=["board"],
 )
-def test_fifty_steps_give_the_same_bits(board, update, run_on, tmp_path):
-    built = build(MODEL, BOARDS[board], update, tmp_path / "build")
+def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_path):
+    built = build(MODEL, BOARDS[board], update, tmp_path / "build", gradients=gradients)
     result = run_on(
         board,
         SCRIPT.format(steps=STEPS),
@@ -77,5 +78,5 @@ def test_fifty_steps_give_the_same_bits(board, update, run_on, tmp_path):
 
 
 def test_a_build_folder_opens_as_the_same_model(tmp_path):
-    built = build(MODEL, "unix", "bias:4", tmp_path / "build")
+    built = build(MODEL, "unix", "bias:4", tmp_path / "build", gradients="int8")
     assert open_build(tmp_path / "build").source.hash == built.compiled.source.hash

@@ -26,6 +26,7 @@ HASH = 0x0123456789ABCDEF
 HEADER = f"""
 #define TT_MODEL_NAME "tiny"
 #define TT_MODEL_ABI 1
+#define TT_MODEL_GRADIENT_BITS 16
 #define TT_MODEL_HASH_LOW 0x{HASH & 0xFFFFFFFF:08x}u
 #define TT_MODEL_HASH_HIGH 0x{HASH >> 32:08x}u
 #define TT_WEIGHTS_BYTES sizeof(tiny_weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def chain(
     rng = np.random.default_rng(seed)
     tensors = {"x": _activation("x", maps[0], 0.05, -11)}
     nodes: list[Node] = []
-    for i, (a, b) in enumerate(zip(maps, maps[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(maps)):
         size = kernel if (a.h, a.w) == (b.h, b.w) and a.h > 1 else a.h
         window = Window(a, b, (size, size), pad=(size // 2 if a.h == b.h else 0,) * 2)
         fan_in, source = size * size * a.c, tensors[nodes[-1].output if nodes else "x"]

@@ -185,6 +185,7 @@ def _macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]:
         "TT_LOSS": f"TT_LOSS_{program.loss.name if program.loss else 'NONE'}",
         "TT_LOSS_BITS": str(program.loss_bits),
         "TT_CLASSES": str(program.classes),
+        "TT_MODEL_GRADIENT_BITS": str(program.gradients.bits),
     }
     for prefix, port, buffer in (
         ("TT_INPUT", graph.input, program.input),

@@ -12,6 +12,23 @@ import numpy.typing as npt
 from tinytrain.ir.loss import Loss
 
 
+class GradientType(Enum):
+    """What the mantissas of a build's gradients are."""
+
+    INT16 = "int16"
+    INT8 = "int8"
+
+    @property
+    def bits(self) -> int:
+        """Width of a mantissa."""
+        return 8 if self is GradientType.INT8 else 16
+
+    @property
+    def largest(self) -> int:
+        """Largest |mantissa|."""
+        return int((1 << (self.bits - 1)) - 1)
+
+
 class Region(Enum):
     """Where a buffer lives."""
 
@@ -119,3 +136,4 @@ class Program:
     initial: Sequence[Initial]
     loss: Loss | None = None
     loss_bits: int = 20
+    gradients: GradientType = GradientType.INT16

@@ -22,11 +22,14 @@ from tinytrain.passes.update import Scheme
 
 SMALLEST_LIMIT = 127
 MANTISSA_MAX = 32767
+HEADROOM_MAX = 8
 
 
-def limits(graph: Graph, scheme: Scheme, ops: tuple[GradOp, ...]) -> Mapping[str, int]:
-    """The limit of every gradient, 2^k - 1: what all ops that read it can bear."""
-    bound: dict[str, int] = {op.output: MANTISSA_MAX for op in ops if op.output is not None}
+def limits(
+    graph: Graph, scheme: Scheme, ops: tuple[GradOp, ...], largest: int = MANTISSA_MAX
+) -> Mapping[str, int]:
+    """The limit of every gradient, 2^k - 1: what its type and all ops that read it can bear."""
+    bound: dict[str, int] = {op.output: largest for op in ops if op.output is not None}
     for op in ops:
         for gradient in op.inputs:
             bound[gradient] = min(bound[gradient], _bearable(graph, scheme, op))
@@ -94,6 +97,22 @@ def forward_sum(graph: Graph, scheme: Scheme, node: Node) -> int:
     magnitude = _magnitudes(graph, scheme, node)
     axes = (0, 1, 2) if node.op == "depthwise_conv2d" else (1, 2, 3)
     return int(magnitude.sum(axis=axes).max()) * input_span(graph, node)
+
+
+def headroom(graph: Graph, scheme: Scheme, node: Node, limit: int) -> int:
+    """By how many bits a layer's dx may shift dy up before anything is rounded.
+
+    For int8 mantissas, whose few bits channels of small weight scales would lose; int16 ones of the
+    usual limit leave no room.
+    """
+    is_conv = isinstance(node.attrs, Conv2D)
+    most = (conv_weight_sum if is_conv else depthwise_weight_sum)(graph, scheme, node)
+    bits = 0
+    while bits < HEADROOM_MAX and limit << (bits + 1) <= min(
+        MANTISSA_MAX, INT32_MAX // max(1, most)
+    ):
+        bits += 1
+    return bits
 
 
 def bias_limit(graph: Graph, scheme: Scheme, node: Node) -> int:

@@ -6,11 +6,16 @@ import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.loss import Loss
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region
+from tinytrain.ir.program import Argument, Buffer, GradientType, KernelCall, Program, Region
 from tinytrain.passes import bounds
-from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
+from tinytrain.passes.autodiff import GradKind, differentiate
 from tinytrain.passes.head import Head, require_head
-from tinytrain.passes.lower_backward import BackwardContext, gradient_buffer, lower_gradient
+from tinytrain.passes.lower_backward import (
+    BackwardContext,
+    gradient_buffer,
+    gradient_size,
+    lower_gradient,
+)
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
 from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
 from tinytrain.passes.storage import Constants, State, store_layer
@@ -18,7 +23,12 @@ from tinytrain.passes.update import Scheme, layers
 
 
 def lower(
-    graph: Graph, scheme: Scheme, *, loss: Loss = Loss.SOFTMAX, keep_gradients: bool = False
+    graph: Graph,
+    scheme: Scheme,
+    *,
+    loss: Loss = Loss.SOFTMAX,
+    gradients: GradientType = GradientType.INT16,
+    keep_gradients: bool = False,
 ) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
@@ -32,7 +42,7 @@ def lower(
     predict = tuple(lower_node(predict_context, n) for n in graph.nodes)
     step: tuple[KernelCall, ...] = ()
     if head is not None:
-        step = _lower_step(predict_context, scheme, head, keep_gradients)
+        step = _lower_step(predict_context, scheme, head, gradients, keep_gradients)
     return Program(
         name=graph.name,
         predict=predict,
@@ -46,6 +56,7 @@ def lower(
         initial=tuple(state.initial),
         loss=loss if head is not None else None,
         loss_bits=loss_bits(graph, loss),
+        gradients=gradients,
     )
 
 
@@ -55,7 +66,7 @@ def _activations(graph: Graph) -> dict[str, Buffer]:
 
 
 def _lower_step(
-    predict: ForwardContext, scheme: Scheme, head: Head, keep: bool
+    predict: ForwardContext, scheme: Scheme, head: Head, kind: GradientType, keep: bool
 ) -> tuple[KernelCall, ...]:
     graph = predict.graph
     ops = differentiate(graph, head, scheme)
@@ -70,11 +81,11 @@ def _lower_step(
     context = ForwardContext(graph, predict.constants, predict.storage, tensors, clips)
     sums = Buffer("logits", Region.ARENA, 4 * head.classes, "int32_t")
     gradients = {
-        op.output: gradient_buffer(op.output, _gradient_size(graph, op))
+        op.output: gradient_buffer(op.output, gradient_size(graph, op), kind)
         for op in ops
         if op.output is not None
     }
-    limits = bounds.limits(graph, scheme, ops)
+    limits = bounds.limits(graph, scheme, ops, kind.largest)
     largest = largest_output(graph, scheme, head)
     bounds.check_logits(graph, scheme, head, largest)
     backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep, largest)
@@ -109,9 +120,3 @@ def _forward_to_head(context: ForwardContext, head: Head, sums: Buffer) -> tuple
 def _clip_buffer(graph: Graph, node: Node) -> Buffer:
     size = graph.tensors[node.output].size
     return Buffer(f"{node.name}_clip", Region.ARENA, (size + 7) // 8, "uint8_t")
-
-
-def _gradient_size(graph: Graph, op: GradOp) -> int:
-    assert op.output is not None
-    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
-    return graph.tensors[tensor].size

@@ -10,8 +10,16 @@ import numpy.typing as npt
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Mean
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, Runtime, StructValue
-from tinytrain.kernels.library import library
+from tinytrain.ir.program import (
+    Argument,
+    Buffer,
+    GradientType,
+    KernelCall,
+    Region,
+    Runtime,
+    StructValue,
+)
+from tinytrain.kernels.library import grad_bytes, library
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp
 from tinytrain.passes.fixed_point import common_exponent, reciprocal, steps
@@ -47,9 +55,9 @@ class BackwardContext:
         return self.forward.graph
 
 
-def gradient_buffer(name: str, size: int) -> Buffer:
+def gradient_buffer(name: str, size: int, kind: GradientType) -> Buffer:
     """A tt_grad of `size` mantissas in the arena."""
-    return Buffer(name, Region.ARENA, 4 + 2 * size, "tt_grad")
+    return Buffer(name, Region.ARENA, grad_bytes(size, kind.bits), "tt_grad")
 
 
 def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
@@ -65,12 +73,16 @@ def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
     return rule(c, op)
 
 
+def gradient_size(graph: Graph, op: GradOp) -> int:
+    """Elements of the gradient that an op writes."""
+    assert op.output is not None
+    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
+    return graph.tensors[tensor].size
+
+
 def _struct_size(c: BackwardContext, op: GradOp) -> StructValue:
     assert op.output is not None
-    size = c.graph.tensors[op.node.output].size
-    if op.kind is GradKind.ADD:
-        size = (c.gradients[op.output].nbytes - 4) // 2
-    return {"size": size, "limit": c.limits[op.output]}
+    return {"size": gradient_size(c.graph, op), "limit": c.limits[op.output]}
 
 
 def _clip(c: BackwardContext, op: GradOp) -> KernelCall:
@@ -100,10 +112,12 @@ def _conv_input(c: BackwardContext, op: GradOp) -> KernelCall:
     assert isinstance(attrs, Conv2D | DepthwiseConv2D) and op.output is not None
     kernel = f"tt_{node.op}_bwd_input"
     scale, exponent = common_exponent(_useful_scales(c, node))
+    headroom = bounds.headroom(c.graph, c.scheme, node, c.limits[op.inputs[0]])
     p: StructValue = {
         "window": window_struct(attrs.window),
         "limit": c.limits[op.output],
-        "exponent": exponent,
+        "exponent": exponent - headroom,
+        "headroom": headroom,
     }
     args: dict[str, Argument] = {
         "p": p,

@@ -54,9 +54,11 @@ class Report:
             ("heap needed", v["ram_bytes"]),
             (f"heap free on {v['board']}", v["heap_bytes"]),
         ]
-        lines = [f"{v['model']} for {v['board']} ({v['target']}), update {v['update']}"]
-        lines[0] += f", loss {v['loss']}"
-        lines.append("")
+        lines = [
+            f"{v['model']} for {v['board']} ({v['target']})",
+            f"update {v['update']}, loss {v['loss']}, gradients {v['gradients']}",
+            "",
+        ]
         lines += [f"{name:<58}{value:>12,}" for name, value in rows]
         lines += ["", f"{'MACs forward':<58}{v['macs_forward']:>12,}"]
         lines += [f"{'MACs backward':<58}{v['macs_backward']:>12,}"]
@@ -82,6 +84,7 @@ def make_report(
         "target": board.target,
         "update": update,
         "loss": program.loss.value if program.loss else "none",
+        "gradients": program.gradients.value,
         "arena_bytes": arena.nbytes,
         "lower_bound_bytes": arena.lower_bound,
         "state_bytes": program.state_bytes,

@@ -11,7 +11,7 @@ from tinytrain.compilation import Compiled
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import DepthwiseConv2D
 from tinytrain.ir.program import KernelCall, Region
-from tinytrain.kernels.library import grad_exponent
+from tinytrain.kernels.library import Library, grad_exponent
 from tinytrain.passes.lower import lower
 from tinytrain.plan.arena import plan_arena
 from tinytrain.plan.lifetime import lifetimes
@@ -22,13 +22,19 @@ Gradients = Mapping[str, npt.NDArray[np.float64]]
 
 
 def gradients(
-    compiled: Compiled, state: npt.NDArray[np.uint8], x: npt.NDArray[np.int8], goal: Goal
+    compiled: Compiled,
+    state: npt.NDArray[np.uint8],
+    x: npt.NDArray[np.int8],
+    goal: Goal,
+    kernels: Library | None = None,
 ) -> Gradients:
     """d loss / d parameter in real values at the given state; see Trainer.gradients."""
-    loss = compiled.program.loss
+    loss, kind = compiled.program.loss, compiled.program.gradients
     assert loss is not None
-    program = lower(compiled.graph, compiled.scheme, loss=loss, keep_gradients=True)
-    machine = Interpreter(program, plan_arena(lifetimes(program)))
+    program = lower(
+        compiled.graph, compiled.scheme, loss=loss, gradients=kind, keep_gradients=True
+    )
+    machine = Interpreter(program, plan_arena(lifetimes(program)), kernels)
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}
 

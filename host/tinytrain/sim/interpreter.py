@@ -28,7 +28,7 @@ class Interpreter:
         """Allocate state and arena and reset the state."""
         self.program = program
         self.offsets = arena.offsets
-        self.kernels = kernels or library()
+        self.kernels = kernels or library(bits=program.gradients.bits)
         self.memory = {
             Region.WEIGHTS: _aligned_copy(program.weights),
             Region.STATE: _aligned_zeros(program.state_bytes),

@@ -265,6 +265,7 @@ def _compile(compiled: Compiled) -> ModuleType:
         CDEF + (CDEF_STEP if compiled.program.step else ""),
         sources,
         [folder, mpy_module_dir(), c_kernels_dir() / "include"],
+        (f"-DTT_GRADIENT_BITS={compiled.program.gradients.bits}",),
         preamble='#include "tt_model.h"',
         folder="models",
     )

@@ -19,7 +19,7 @@ static const tt_conv2d p4 = {.window = {.in_h = 1, .in_w = 1, .in_c = 2, .out_h 
 static const tt_cross_entropy p5 = {.classes = 2, .limit = 32767};
 static const tt_conv2d_bwd_input_params p6 = {.window = {.in_h = 1, .in_w = 1, .in_c = 2,
     .out_h = 1, .out_w = 1, .out_c = 2, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1,
-    .pad_top = 0, .pad_left = 0}, .limit = 32767, .exponent = -7};
+    .pad_top = 0, .pad_left = 0}, .limit = 32767, .exponent = -7, .headroom = 0};
 static const tt_conv2d_bwd_weight_params p7 = {.window = {.in_h = 1, .in_w = 1, .in_c = 2,
     .out_h = 1, .out_w = 1, .out_c = 2, .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1,
     .pad_top = 0, .pad_left = 0}, .in_zero = -4, .channels = 2, .row_shift = 0};
@@ -72,7 +72,9 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
 }
 
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
-                      tt_rate *rate, int32_t label) {
+                      tt_rate *rate, int32_t label, const int8_t *target) {
+    (void)label;
+    (void)target;
     int32_t loss;
     uint32_t *steps = (uint32_t *)state;
     tt_rate_begin(rate, *steps);

@@ -1,15 +1,15 @@
 /* A sum of 64 bits in two words, for losses that add up many elements. */
-#ifndef TT_WIDE_H
-#define TT_WIDE_H
+#ifndef TT_SUM64_H
+#define TT_SUM64_H
 
 #include "tt_arithmetic.h"
 
 typedef struct {
     uint32_t low, high;
-} tt_wide;
+} tt_sum64;
 
 /* sum + x * 2^up, 0 <= up < 32; stays at 2^64 - 1 once there. */
-static inline void tt_wide_add(tt_wide *sum, uint32_t x, uint32_t up) {
+static inline void tt_sum64_add(tt_sum64 *sum, uint32_t x, uint32_t up) {
     uint32_t low = x << up, high = up == 0u ? 0u : x >> (32u - up);
     uint32_t new_low = sum->low + low;
     high += new_low < low; /* x >> 1 at most: cannot wrap */
@@ -22,7 +22,7 @@ static inline void tt_wide_add(tt_wide *sum, uint32_t x, uint32_t up) {
 }
 
 /* sum * factor * 2^-shift, 2^15 <= factor <= 2^16, rounded down, at most 2^31 - 1. */
-static inline int32_t tt_wide_scaled(tt_wide sum, uint32_t factor, int32_t shift) {
+static inline int32_t tt_sum64_scaled(tt_sum64 sum, uint32_t factor, int32_t shift) {
     if ((sum.low | sum.high) == 0u) {
         return 0;
     }
