@@ -25,9 +25,10 @@ from oracle.compare import Closeness, closeness
 from support import shared
 from support.training import initial_state
 from support.zoo import ZOO
-from tinytrain.compilation import compile_graph
+from tinytrain.compilation import Options, compile_graph
 from tinytrain.importers import load
 from tinytrain.ir import Graph
+from tinytrain.sim.goal import Goal
 from tinytrain.sim.gradients import gradients
 
 TYPES = ("int16", "int8")
@@ -78,7 +79,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     found: dict[str, Any] = {}
     exact: list[Any] = []
     for kind in TYPES:
-        compiled = compile_graph(subject.graph, "all", gradients=kind)
+        compiled = compile_graph(subject.graph, "all", Options(gradients=kind))
         state, each = initial_state(compiled), []
         for i, x in enumerate(subject.inputs):
             label = i % compiled.program.classes
@@ -86,7 +87,8 @@ def measure(subject: Subject) -> dict[str, Any]:
                 exact.append(oracle_gradients(compiled, x.reshape(-1), label))
             loss, theirs = exact[i]
             if loss > 1e-6:  # else all probabilities but one end at 2^-28 or at 0
-                each += closeness(gradients(compiled, state, x.reshape(-1), label), theirs)
+                ours = gradients(compiled, state, x.reshape(-1), Goal(label))
+                each += closeness(ours, theirs)
         found[kind] = {"arena": compiled.arena.nbytes, "closeness": each}
     return found
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinytrain.build import Build, build, open_build
+from tinytrain.compilation import Options
 from tinytrain.sim.trainer import Trainer
 
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
@@ -66,7 +67,7 @@ def in_simulator(built: Build) -> str:
     indirect=["board"],
 )
 def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_path):
-    built = build(MODEL, BOARDS[board], update, tmp_path / "build", gradients=gradients)
+    built = build(MODEL, BOARDS[board], update, tmp_path / "build", Options(gradients=gradients))
     result = run_on(
         board,
         SCRIPT.format(steps=STEPS),
@@ -78,5 +79,5 @@ def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_pa
 
 
 def test_a_build_folder_opens_as_the_same_model(tmp_path):
-    built = build(MODEL, "unix", "bias:4", tmp_path / "build", gradients="int8")
+    built = build(MODEL, "unix", "bias:4", tmp_path / "build", Options(gradients="int8"))
     assert open_build(tmp_path / "build").source.hash == built.compiled.source.hash

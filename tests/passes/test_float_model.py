@@ -13,6 +13,7 @@ from torch import nn
 
 from support.nets import Act, Model, Net
 from support.training import initial_state
+from tinytrain.sim.goal import Goal
 from tinytrain.sim.gradients import gradients
 
 torch.set_num_threads(1)
@@ -104,7 +105,8 @@ def test_gradients_point_the_same_way() -> None:
     layers = dict(zip(("first", "depth", "point", "head"), compiled.scheme, strict=True))
     for sample, image in enumerate(data[:6]):
         q = torch.clamp(torch.round(image * 127.5), -128, 127)
-        ours = gradients(compiled, state, q.permute(1, 2, 0).numpy().astype(np.int8), sample % 4)
+        image = q.permute(1, 2, 0).numpy().astype(np.int8)
+        ours = gradients(compiled, state, image, Goal(sample % 4))
         model.zero_grad()
         logits = model(q[None] / 127.5)["head"]
         nn.functional.cross_entropy(logits, torch.tensor([sample % 4])).backward()

@@ -8,14 +8,14 @@ import pytest
 from oracle.compare import worst
 from support.nets import Model
 from support.zoo import ZOO
-from tinytrain.compilation import compile_graph
+from tinytrain.compilation import Options, compile_graph
 from tinytrain.errors import UpdateError
 from tinytrain.ir.program import KernelCall
 from tinytrain.sim.trainer import Trainer
 
 
 def trainer(model: Model, gradients: str, update: str = "all") -> Trainer:
-    return Trainer(compile_graph(model.graph(), update, gradients=gradients))
+    return Trainer(compile_graph(model.graph(), update, Options(gradients=gradients)))
 
 
 @pytest.mark.parametrize("name", ["residual", "mobilenet"])
@@ -46,7 +46,7 @@ def test_headroom_fills_what_the_type_leaves() -> None:
     graph = ZOO["mobilenet"](1).graph()
 
     def headrooms(kind: str) -> set[int]:
-        calls = compile_graph(graph, "all", gradients=kind).program.step
+        calls = compile_graph(graph, "all", Options(gradients=kind)).program.step
         return {headroom(c) for c in calls if c.kernel.endswith("conv2d_bwd_input")}
 
     def headroom(call: KernelCall) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from support.shared import NAMES, golden, path_of, to_int8
 from support.zoo import ZOO
-from tinytrain.compilation import Compiled, compile_graph, compile_model
+from tinytrain.compilation import Compiled, Options, compile_graph, compile_model
 from tinytrain.kernels.library import RangeChecker, grad_buffer, grad_bytes, gradient_bits
 from tinytrain.passes.bounds import INT32_MAX
 from tinytrain.passes.fixed_point import below_power_of_two
@@ -39,7 +39,7 @@ def failures(compiled: Compiled, inputs: Any) -> int:
 @pytest.mark.parametrize("gradients", TYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_real_models(name: str, gradients: str) -> None:
-    compiled = compile_model(path_of(name), "all", gradients=gradients)
+    compiled = compile_model(path_of(name), "all", Options(gradients=gradients))
     assert failures(compiled, to_int8(compiled.graph, golden(name)[0])) == 0
 
 
@@ -48,7 +48,7 @@ def test_real_models(name: str, gradients: str) -> None:
 def test_random_models(name: str, gradients: str) -> None:
     for seed in range(4):
         model = ZOO[name](seed)
-        compiled = compile_graph(model.graph(), "all", gradients=gradients)
+        compiled = compile_graph(model.graph(), "all", Options(gradients=gradients))
         assert failures(compiled, model.noise(seed, 4)) == 0
 
 

@@ -15,6 +15,7 @@ from support import tflm
 from support.nets import Model
 from tinytrain.compilation import Compiled
 from tinytrain.ir.program import Region
+from tinytrain.sim.goal import Goal
 from tinytrain.sim.gradients import gradients
 from tinytrain.sim.interpreter import Interpreter
 
@@ -48,7 +49,7 @@ def compare(
     compiled: Compiled, x: NDArray[np.int8], label: int, reference: Activations | None = None
 ) -> Comparison:
     """Integer gradients beside the oracle's, at the model's own parameters."""
-    ours = gradients(compiled, initial_state(compiled), x, label)
+    ours = gradients(compiled, initial_state(compiled), x, Goal(label))
     loss = Interpreter(compiled.program, compiled.arena).step(x, label, 0.0) / 2**20
     oracle_loss, theirs = oracle_gradients(compiled, x, label, reference)
     return Comparison(loss, oracle_loss, tuple(closeness(ours, theirs)))

@@ -31,9 +31,7 @@ def gradients(
     """d loss / d parameter in real values at the given state; see Trainer.gradients."""
     loss, kind = compiled.program.loss, compiled.program.gradients
     assert loss is not None
-    program = lower(
-        compiled.graph, compiled.scheme, loss=loss, gradients=kind, keep_gradients=True
-    )
+    program = lower(compiled.graph, compiled.scheme, loss=loss, gradients=kind, keep_gradients=True)
     machine = Interpreter(program, plan_arena(lifetimes(program)), kernels)
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}
