@@ -14,12 +14,12 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format serve clean
+.PHONY: help setup demo test check gradients lint types format serve clean
 
 ## Show this help
 help:
 	@awk '/^## / { text = substr($$0, 4); next } \
-	     /^[a-z]+:/ && text { split($$0, t, ":"); printf "  make %-8s %s\n", t[1], text } \
+	     /^[a-z]+:/ && text { split($$0, t, ":"); printf "  make %-9s %s\n", t[1], text } \
 	     { text = "" }' $(MAKEFILE_LIST)
 
 ## Install and build what everything needs: Debian packages, .venv, MicroPython, emulated boards
@@ -38,6 +38,10 @@ test: setup
 ## Everything that must pass before a commit: lint, types and all tests
 check: setup lint types
 	@$(PYTEST) $(ARGS)
+
+## Compare every parameter's gradient with float64 autograd, int16 and int8 (ARGS=--json FILE)
+gradients: $(VENV)/installed
+	@$(PY) tests/gradient_table.py $(ARGS)
 
 ## Check style: ruff, clang-format, shell syntax
 lint: $(VENV)/installed

@@ -31,10 +31,10 @@ def make():
     print(gc.mem_free())
 
 
-def put(at, text):
-    """Set a part of the input."""
+def put(buffer, at, text):
+    """Set a part of the input or of the target."""
     part = binascii.a2b_base64(text)
-    x[at : at + len(part)] = part
+    buffer[at : at + len(part)] = part
 
 
 def predict():
@@ -44,9 +44,9 @@ def predict():
         print(binascii.hexlify(output[at : at + 64]).decode())
 
 
-def step(label):
+def step(y):
     """Print the bits of the loss."""
-    print(struct.unpack("<I", struct.pack("<f", trainer.step(x, label)))[0])
+    print(struct.unpack("<I", struct.pack("<f", trainer.step(x, y)))[0])
 
 
 def state():

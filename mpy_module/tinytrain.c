@@ -1,7 +1,6 @@
-/* The MicroPython module `tinytrain`: one type, Trainer, around the generated model.
+/* The native MicroPython module `tinytrain`: one type, Trainer, around the generated model.
  *
- * Written against what a native module (.mpy) and a user C module both have: objects, qstrs and a
- * few calls. Floats never pass a call by value, because module and firmware may disagree on how;
+ * Written against what a user C module would have as well: objects, qstrs and a few calls. Floats never pass a call by value, because module and firmware may disagree on how;
  * they go through memory, as arrays of one element. Constant text costs RAM on the board, so the
  * messages are short. */
 #include <string.h>
@@ -215,8 +214,15 @@ static const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x) {
     return (const int8_t *)(arena + TT_OUTPUT_OFFSET);
 }
 
-#if TT_CLASSES > 0
-static int32_t tt_get_label(mp_obj_t y) {
+/* What a step learns towards, as tt_model_step takes it. */
+typedef struct {
+    int32_t label;
+    const int8_t *target;
+} tt_goal;
+
+#if TT_LOSS == TT_LOSS_SOFTMAX
+static tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+    (void)x;
     if (!mp_obj_is_small_int(y) && mp_obj_get_type(y) != &mp_type_int) {
         tt_refuse(MP_QSTR_TypeError, "y: int expected"); /* no bool, no float */
     }
@@ -224,7 +230,37 @@ static int32_t tt_get_label(mp_obj_t y) {
         mp_obj_t values[] = {MP_OBJ_NEW_SMALL_INT(TT_CLASSES - 1), y};
         tt_raise(MP_QSTR_ValueError, tt_format("y: 0 to %d expected, got %d", 2, values));
     }
-    return (int32_t)MP_OBJ_SMALL_INT_VALUE(y);
+    tt_goal goal = {(int32_t)MP_OBJ_SMALL_INT_VALUE(y), NULL};
+    return goal;
+}
+#elif TT_LOSS == TT_LOSS_SIGMOID
+static tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+    (void)x;
+    tt_goal goal = {0, tt_get_bytes(y, MP_QSTR_y, TT_CLASSES, MP_BUFFER_READ)};
+    for (size_t i = 0; i < TT_CLASSES; i++) {
+        if ((uint8_t)goal.target[i] > 1u) {
+            mp_obj_t values[] = {mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(goal.target[i])};
+            tt_raise(MP_QSTR_ValueError, tt_format("y[%d]: 0 or 1 expected, got %d", 2, values));
+        }
+    }
+    return goal;
+}
+#elif TT_LOSS == TT_LOSS_MSE
+/* Without y the model learns towards x; the input in the arena does not last until the loss. */
+static tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+    tt_goal goal = {0, NULL};
+    if (y != mp_const_none) {
+        goal.target = tt_get_bytes(y, MP_QSTR_y, TT_OUTPUT_BYTES, MP_BUFFER_READ);
+        return goal;
+    }
+#if TT_INPUT_BYTES == TT_OUTPUT_BYTES
+    goal.label = 1;
+    goal.target = tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
+#else
+    (void)x;
+    tt_refuse(MP_QSTR_TypeError, "y: int8 buffer expected");
+#endif
+    return goal;
 }
 #endif
 
@@ -299,33 +335,35 @@ static mp_obj_t tt_trainer_make_new(
     return MP_OBJ_FROM_PTR(self);
 }
 
-static mp_obj_t tt_trainer_step(mp_obj_t self_in, mp_obj_t x, mp_obj_t y) {
-    tt_trainer *self = tt_open_trainer(self_in);
-#if TT_CLASSES > 0
-    int32_t label = tt_get_label(y);
-    tt_set_input(self, x);
+static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
+    tt_trainer *self = tt_open_trainer(args[0]);
+#if TT_LOSS != TT_LOSS_NONE
+    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
+    tt_set_input(self, args[1]);
     uint8_t *arena = self->memory + TT_ARENA_AT;
-    return tt_float(
-        tt_loss_bits(tt_model_step(self->weights, self->memory, arena, &self->rate, label)));
+    return tt_float(tt_model_loss_bits(
+        tt_model_step(self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
 #else
     (void)self;
-    (void)x;
-    (void)y;
+    (void)n_args;
     tt_refuse(MP_QSTR_ValueError, "built to predict only; build with --update");
 #endif
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(tt_trainer_step_obj, tt_trainer_step);
+/* only a model that can learn towards its input does without y */
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
+    tt_trainer_step_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_step);
 
 #if TT_BATCH
-static mp_obj_t tt_trainer_accumulate(mp_obj_t self_in, mp_obj_t x, mp_obj_t y) {
-    tt_trainer *self = tt_open_trainer(self_in);
-    int32_t label = tt_get_label(y);
-    tt_set_input(self, x);
+static mp_obj_t tt_trainer_accumulate(size_t n_args, const mp_obj_t *args) {
+    tt_trainer *self = tt_open_trainer(args[0]);
+    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
+    tt_set_input(self, args[1]);
     uint8_t *arena = self->memory + TT_ARENA_AT;
-    return tt_float(
-        tt_loss_bits(tt_model_accumulate(self->weights, self->memory, arena, &self->rate, label)));
+    return tt_float(tt_model_loss_bits(tt_model_accumulate(
+        self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(tt_trainer_accumulate_obj, tt_trainer_accumulate);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
+    tt_trainer_accumulate_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_accumulate);
 
 static mp_obj_t tt_trainer_apply(mp_obj_t self_in) {
     tt_trainer *self = tt_open_trainer(self_in);
@@ -463,13 +501,13 @@ static void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print
         mp_obj_new_int_from_uint(TT_STATE_BYTES),
         mp_obj_new_int_from_uint(TT_WEIGHTS_BYTES),
     };
+    /* clang-format off */
     mp_obj_t text = tt_format(
         "(" TT_STRING(TT_INPUT_SHAPE) ") int8, scale %g, zero %d -> "
-                                      "(" TT_STRING(
-                                          TT_OUTPUT_SHAPE) ") int8, scale %g, zero %d; "
-                                                           "%d classes, lr %g; RAM: arena %d + "
-                                                           "state %d; weights %d",
+        "(" TT_STRING(TT_OUTPUT_SHAPE) ") int8, scale %g, zero %d; "
+        "%d classes, lr %g; RAM: arena %d + state %d; weights %d",
         sizeof(values) / sizeof(values[0]), values);
+    /* clang-format on */
     mp_printf(print, "<Trainer " TT_MODEL_NAME ": %s bytes %s>", mp_obj_str_get_str(text),
         self->in_place ? "in place" : "in RAM");
 }
@@ -532,9 +570,12 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 /* The type lives on the heap, held by the module and by its instances: the module has neither bss
  * nor initialised data, with which the loaders of some targets have trouble. */
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
-    MP_DYNRUNTIME_INIT_ENTRY(void) n_args;
+    /* clang-format off */
+    MP_DYNRUNTIME_INIT_ENTRY
+    (void)n_args;
     (void)n_kw;
     (void)args;
+    /* clang-format on */
     mp_obj_full_type_t *type = m_malloc(sizeof(mp_obj_full_type_t));
     memset(type, 0, sizeof(mp_obj_full_type_t));
     tt_trainer_type_init(type);

@@ -14,20 +14,35 @@
 #error "model.c was generated for other kernels: run `tinytrain build` again"
 #endif
 
+#if TT_MODEL_GRADIENT_BITS != TT_GRADIENT_BITS
+#error "compile all sources with -DTT_GRADIENT_BITS=... as model.h says (TT_MODEL_GRADIENT_BITS)"
+#endif
+
 /* What model.h defines, as integer macros unless said otherwise:
  *   TT_MODEL_NAME          string literal
  *   TT_MODEL_ABI           TT_ABI of the kernels that the code was generated for
+ *   TT_MODEL_GRADIENT_BITS 16 or 8: TT_GRADIENT_BITS, with which all sources have to be compiled
  *   TT_MODEL_HASH_LOW      TT_MODEL_HASH_HIGH    64 bits that tell this build from others (unsigned)
  *   TT_WEIGHTS_BYTES       payload of model.ttw
  *   TT_STATE_BYTES         trained parameters; 0: the model only predicts
  *   TT_ARENA_BYTES
  *   TT_INPUT_OFFSET        of the int8 input in the arena; TT_INPUT_BYTES its size
  *   TT_OUTPUT_OFFSET       of the int8 output in the arena after tt_model_predict; TT_OUTPUT_BYTES
- *   TT_CLASSES             labels are 0 .. TT_CLASSES - 1; 0: the model cannot be trained
+ *   TT_LOSS                one of the TT_LOSS_ constants below; it says what a step learns towards
+ *   TT_LOSS_BITS           losses are in units of 2^-TT_LOSS_BITS
+ *   TT_CLASSES             softmax: labels are 0 .. TT_CLASSES - 1; sigmoid: as many bytes; else 0
  *   TT_INPUT_SHAPE         TT_OUTPUT_SHAPE       comma separated dimensions, batch included
  *   TT_INPUT_SCALE_BITS    TT_OUTPUT_SCALE_BITS  IEEE 754 single as unsigned bits
  *   TT_INPUT_ZERO          TT_OUTPUT_ZERO        zero points
  */
+
+/* What a step learns towards. NONE: the model cannot be trained, there is no tt_model_step. SOFTMAX:
+ * label. SIGMOID: target, TT_CLASSES bytes of 0 or 1. MSE: target, TT_OUTPUT_BYTES quantized as the
+ * output or, if label is 1, as the input, which must be as large then. */
+#define TT_LOSS_NONE 0
+#define TT_LOSS_SOFTMAX 1
+#define TT_LOSS_SIGMOID 2
+#define TT_LOSS_MSE 3
 
 /* Also defined by model.h where a build has them, 0 otherwise:
  *   TT_MOMENTUM            there are velocities
@@ -62,19 +77,26 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state);
  * The state is read only. */
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
 
-/* Forward, backward and update in place for the input in the arena and its label; the loss in
- * units of 2^-20. The rate's dither is set, its other fields are read as far as the build has what
- * they are for; accumulate is 0. Only there if TT_CLASSES > 0. */
-int32_t tt_model_step(
-    const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate, int32_t label);
+/* Forward, backward and update in place for the input in the arena; the loss in units of
+ * 2^-TT_LOSS_BITS. label and target: as TT_LOSS says, what it does not name is ignored. The rate's
+ * dither is set, its other fields are read as far as the build has what they are for; accumulate
+ * is 0. */
+int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+    int32_t label, const int8_t *target);
 
 #if TT_BATCH
 /* As tt_model_step, but the gradients are added up in the state. */
-int32_t tt_model_accumulate(
-    const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate, int32_t label);
+int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+    int32_t label, const int8_t *target);
 
 /* Update with the mean of the gradients added up, and forget them; nothing if there are none. */
 void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
 #endif
+
+/* A loss of tt_model_step as the bits of an IEEE 754 single. */
+static inline uint32_t tt_model_loss_bits(int32_t loss) {
+    uint32_t bits = tt_loss_bits(loss); /* for units of 2^-20 */
+    return bits == 0u ? 0u : bits + ((uint32_t)(20 - (TT_LOSS_BITS)) << 23);
+}
 
 #endif

@@ -9,7 +9,7 @@ import pytest
 
 from tinytrain import Optimizer, Trainer, simulate
 from tinytrain.build import build, open_build
-from tinytrain.compilation import compile_model
+from tinytrain.compilation import Options, compile_model
 from tinytrain.errors import DataError, UpdateError
 
 MODEL = Path(__file__).parents[1] / "examples" / "digits" / "fashion.tflite"
@@ -61,7 +61,7 @@ def test_a_batch_of_one_is_a_step() -> None:
 
 def test_costs_are_reported_and_builds_open_again(tmp_path: Path) -> None:
     optimizer = Optimizer(momentum=True, batch=True, master=12)
-    built = build(MODEL, "unix", "last:1", tmp_path / "b", optimizer=optimizer)
+    built = build(MODEL, "unix", "last:1", tmp_path / "b", Options(optimizer=optimizer))
     values, trainer = built.report.values, Trainer(built.compiled)
     planes = {name: a.nbytes for name, a in trainer.parameters().items()}
     for figure, end in (("fraction", "_fraction"), ("velocity", "_velocity")):

@@ -3,6 +3,9 @@
  * Included through tinytrain.h. docs/NUMERICS.md derives the formulas; here each prototype says
  * what it computes, on which ranges, and why no accumulator overflows.
  *
+ * tt_mantissa is int16_t, or int8_t in a build with int8 gradients: the one type that whoever
+ * includes or reads this file defines before it.
+ *
  * Feature maps are int8 in NHWC order, batch 1. Arguments: parameters, inputs, outputs, scratch.
  * Pointers to int32_t and tt_grad are aligned to 4 bytes. `clip`, where an op has it, is one bit
  * per output element (element i is bit i & 7 of byte i >> 3): 1 where the output was not clamped;
@@ -29,10 +32,11 @@ typedef struct {
 
 /* A gradient: element i stands for mantissa[i] * 2^exponent, the derivative of the loss with
  * respect to a real (dequantized) value. |mantissa| <= limit of the kernel that wrote it; the
- * builder chooses each limit (2^k - 1 <= 32767) so that no consumer's sum leaves int32. */
+ * builder chooses each limit (2^k - 1 that a tt_mantissa holds) so that no consumer's sum leaves int32.
+ * What has to be cut off is dropped from int16 mantissas, and rounded in int8 ones. */
 typedef struct {
     int32_t exponent;
-    int16_t mantissa[];
+    tt_mantissa mantissa[];
 } tt_grad;
 
 /* The learning rate as mantissa * 2^exponent (mantissa 0, or 2^14 <= mantissa < 2^15) and the
@@ -68,8 +72,8 @@ typedef struct {
 /* y[o] = clamp(out_zero + requantize(bias[o] + sum (x - in_zero) * w[o], multiplier[o], shift[o]))
  *
  * x [in_h,in_w,in_c], w [out_c,kernel_h,kernel_w,in_c], y [out_h,out_w,out_c]; bias [out_c] may be
- * NULL. A fully connected layer is a 1x1 kernel. Sums wrap in 32 bits as the reference's do; the
- * importer warns where a model's constants can make them. */
+ * NULL. A fully connected layer is a 1x1 kernel. Sums wrap in 32 bits, as the
+ * reference's do. */
 void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
     const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
 
@@ -175,6 +179,56 @@ void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums,
 /* Bytes of scratch: 4 per class. */
 int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p);
 
+/* ---- losses with a target for each output ---------------------------------------------------- */
+
+typedef struct {
+    int32_t size;
+    int16_t channels;
+    int16_t limit;
+    int32_t reciprocal;
+    int16_t reciprocal_bits;
+} tt_sigmoid;
+
+/* Binary cross-entropy of `size` independent labels, the mean over them as torch's BCEWithLogitsLoss;
+ * size <= 2^20. target[i] is 0 or not 0; d_logits [size].
+ *
+ * logit[i] as above with the factors of channel i % channels; d_logits[i] = (sigmoid(logit[i]) -
+ * target[i]) / size, normalized to the limit; loss = mean of ln(1 + exp(-|logit|)), plus |logit|
+ * where its sign is wrong, in units of 2^-20, saturated below 2^31. 1 / size = reciprocal *
+ * 2^-reciprocal_bits, 2^15 <= reciprocal <= 2^16.
+ * Error of sigmoid: 5e-4 of it + 2^-28, and of 1 - sigmoid alike; of the loss: 1e-3 of it + 2^-19. */
+void tt_sigmoid_cross_entropy(const tt_sigmoid *p, const int32_t *sums, const int32_t *multiplier,
+    const int8_t *shift, const int8_t *target, tt_grad *d_logits, int32_t *loss);
+
+/* What a target's integers mean to tt_mean_squared_error: requantize(t - zero, multiplier, shift). */
+typedef struct {
+    int16_t zero;
+    int16_t shift;
+    int32_t multiplier;
+} tt_target;
+
+typedef struct {
+    int32_t size;
+    int16_t channels;
+    int16_t limit;
+    int16_t exponent;
+    int16_t loss_shift;
+    int32_t loss_factor;
+    tt_target output, input;
+} tt_squared_error;
+
+/* Mean squared error of `size` outputs, as torch's MSELoss; size <= 2^20. The target is quantized as
+ * the model's output, or with as_input as its input; d_output [size].
+ *
+ * error[i] = requantize(sums[i], multiplier[i % channels], shift[i % channels]) - the same of the
+ * target, in units such that d_output[i] = error[i] * 2^exponent = 2 (y - t) / size in real value; the
+ * builder proves that both terms stay within 2^29. loss = sum error^2 * loss_factor * 2^-loss_shift,
+ * 2^15 <= loss_factor <= 2^16, in units that the builder chooses, saturated below 2^31; each square
+ * is cut to 16 bits of its root. Error of the loss: 2e-4 of it + 1 unit, beside that of `error`. */
+void tt_mean_squared_error(const tt_squared_error *p, const int32_t *sums,
+    const int32_t *multiplier, const int8_t *shift, int32_t as_input, const int8_t *target,
+    tt_grad *d_output, int32_t *loss);
+
 /* ---- backward: gradients of activations --------------------------------------------------- */
 
 typedef struct {
@@ -192,18 +246,21 @@ typedef struct {
     tt_window window;
     int16_t limit;
     int16_t exponent;
+    int16_t headroom;
 } tt_conv2d_bwd_input_params;
 
-/* dx[i] = sum over windows, o of round(dy[o] * scale[o] / 2^15) * w[o,ky,kx,i], times 2^exponent.
+/* dx[i] = sum over windows, o of round(dy[o] * 2^headroom * scale[o] / 2^15) * w[o,ky,kx,i], times
+ * 2^exponent.
  *
- * scale[o] / 2^15 * 2^exponent is the weight scale of output channel o, scale <= 2^15. The builder
- * limits dy so that sum |dy| * |w| < 2^31. Scratch: one pixel of int32 sums. */
+ * scale[o] / 2^15 * 2^(exponent + headroom) is the weight scale of output channel o, scale <= 2^15.
+ * The builder limits dy and chooses headroom <= 8 so that sum |dy| * 2^headroom * |w| < 2^31 and
+ * |dy| * 2^headroom < 2^15. Scratch: one pixel of int32 sums. */
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch);
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
 
 /* dx[i] = sum over the output channels o of i of floor(s[o] * scale[o] / 2^15),
- * s[o] = sum over windows of dy[o] * w[ky,kx,o]; bounds and units as above. */
+ * s[o] = sum over windows of dy[o] * 2^headroom * w[ky,kx,o]; bounds and units as above. */
 void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch);
 int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);

@@ -26,10 +26,10 @@ static void sum_pixels(const tt_bias_bwd_params *p, const tt_grad *dy, int32_t *
     for (int32_t o = 0; o < p->channels; o++) {
         d[o] = 0;
     }
-    const int16_t *g = dy->mantissa;
+    const tt_mantissa *g = dy->mantissa;
     for (int32_t pixel = 0; pixel < p->pixels; pixel++) {
         for (int32_t o = 0; o < p->channels; o++) {
-            d[o] += *g++;
+            d[o] = TT_ASSERT_RANGE((tt_wide)d[o] + *g++);
         }
     }
 }

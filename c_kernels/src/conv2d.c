@@ -60,18 +60,19 @@ int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
 }
 
 /* Add to sums [in_c] what output pixel dy [out_c] sends through tap `tap` of the kernel. */
-static void add_tap(const tt_conv2d_bwd_input_params *p, const int16_t *dy, const int8_t *w,
+static void add_tap(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy, const int8_t *w,
     const uint16_t *scale, int32_t tap, int32_t *sums) {
     int32_t in_c = p->window.in_c, out_c = p->window.out_c;
     int32_t filter = p->window.kernel_h * p->window.kernel_w * in_c;
+    int32_t one = 1 << p->headroom;
     const int8_t *row = w + tap * in_c;
     for (int32_t o = 0; o < out_c; o++, row += filter) {
-        int32_t g = (dy[o] * scale[o] + (1 << 14)) >> 15;
-        if (g == 0) { /* clipped outputs are common */
+        int32_t g = (dy[o] * one * scale[o] + (1 << 14)) >> 15; /* |dy| * one < 2^15 */
+        if (g == 0) {                                           /* clipped outputs are common */
             continue;
         }
         for (int32_t i = 0; i < in_c; i++) {
-            sums[i] += g * row[i];
+            sums[i] = TT_ASSERT_RANGE(sums[i] + (tt_wide)g * row[i]);
         }
     }
 }

@@ -1,29 +1,12 @@
 /* Softmax cross-entropy and its gradient in 32-bit arithmetic. */
+#include "tt_exponential.h"
 #include "tt_gradient.h"
 
-#define LOGIT_BITS 12               /* fraction bits of a logit */
-#define EXP_BITS 29                 /* of an exponential and of a probability */
-#define LOSS_BITS 20                /* of the loss */
-#define LOG2_E_Q14 23637u           /* log2(e) * 2^14 */
-#define LN_2_Q20 726817             /* ln(2) * 2^20 */
-#define FARTHEST (22 << LOGIT_BITS) /* exp(-22) is below the resolution */
+#define LOSS_BITS 20    /* of the loss */
+#define LN_2_Q20 726817 /* ln(2) * 2^20 */
 
 int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p) {
     return 4 * p->classes;
-}
-
-/* exp(-t) with EXP_BITS fraction bits, t >= 0 in units of 2^-12.
- * 2^-f on [0, 1) is 1 - 0.69142 f + 0.23056 f^2 - 0.03913 f^3 within 1.1e-4, exact at both ends. */
-static int32_t exp_minus(int32_t t) {
-    if (t >= FARTHEST) {
-        return 0;
-    }
-    uint32_t power = ((uint32_t)t * LOG2_E_Q14) >> 10; /* t * log2(e) in units of 2^-16 */
-    uint32_t f = power & 0xffffu;
-    uint32_t poly = (2565u * f) >> 16;
-    poly = ((15110u - poly) * f) >> 16;
-    poly = ((45313u - poly) * f) >> 16;
-    return (int32_t)(((65536u - poly) << (EXP_BITS - 16)) >> (power >> 16));
 }
 
 /* A sum of exponentials, of which one at least is exp(0): value * 2^(powers - EXP_BITS),
@@ -50,16 +33,11 @@ static exp_sum sum_of(const int32_t *exps, int32_t n) {
     return sum;
 }
 
-/* ln(sum) in units of 2^-20: Abramowitz and Stegun 4.1.43, |error| <= 1e-5, relative error 5e-4. */
+/* ln(sum) in units of 2^-20; |error| <= 4.1e-5, relative error 7e-4. */
 static int32_t ln_of(exp_sum sum) {
     uint32_t x = sum.value - (1u << EXP_BITS); /* value / 2^EXP_BITS - 1 in [0, 1) */
-    uint32_t x16 = x >> (EXP_BITS - 16);
-    uint32_t poly = (2108u * x16) >> 16;
-    poly = ((8917u - poly) * x16) >> 16;
-    poly = ((18971u - poly) * x16) >> 16;
-    poly = ((32238u - poly) * x16) >> 16;
     int32_t x20 = (int32_t)(x >> (EXP_BITS - LOSS_BITS));
-    return tt_mul_shift16(x20, 65503u - poly) + sum.powers * LN_2_Q20;
+    return tt_mul_shift16(x20, tt_ln_factor(x)) + sum.powers * LN_2_Q20;
 }
 
 /* distance (units of 2^-12) + ln(sum) in units of 2^-20, saturated. */
@@ -82,13 +60,12 @@ void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums,
     }
     int32_t distance = largest - scratch[label];
     for (int32_t c = 0; c < p->classes; c++) {
-        scratch[c] = exp_minus(largest - scratch[c]);
+        scratch[c] = tt_exp_minus(largest - scratch[c]);
     }
     exp_sum sum = sum_of(scratch, p->classes);
     *loss = loss_of(distance, sum);
 
-    /* p[c] = exp / sum, through 2^31 / (the upper 16 bits of the sum) in (2^15, 2^16] */
-    uint32_t reciprocal = tt_divide(1u << 31, sum.value >> (EXP_BITS + 1 - 16));
+    uint32_t reciprocal = tt_reciprocal_of_total(sum.value);
     int32_t others = 0;
     for (int32_t c = 0; c < p->classes; c++) {
         scratch[c] = tt_mul_shift16(scratch[c], reciprocal) >> sum.powers;

@@ -53,6 +53,7 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
     const tt_window *win = &p->window;
     int32_t per_input = (int32_t)tt_divide((uint32_t)win->out_c, (uint32_t)win->in_c);
     int32_t *sums = scratch + win->in_c; /* [out_c] */
+    int32_t one = 1 << p->headroom;
     tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent + p->exponent);
     tt_cover rows = tt_cover_begin(win->pad_top, win->stride_h);
     for (int32_t y = 0; y < win->in_h; y++, tt_cover_next(&rows, win->stride_h)) {
@@ -63,16 +64,17 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
             }
             tt_covering c = tt_covering_begin(rows, columns);
             while (tt_covering_next(&c, win, columns)) {
-                const int16_t *g = dy->mantissa + c.pixel * win->out_c;
+                const tt_mantissa *g = dy->mantissa + c.pixel * win->out_c;
                 const int8_t *tap = w + c.tap * win->out_c;
                 for (int32_t o = 0; o < win->out_c; o++) {
-                    sums[o] += g[o] * tap[o];
+                    sums[o] = TT_ASSERT_RANGE(sums[o] + (tt_wide)(g[o] * one) * tap[o]);
                 }
             }
             for (int32_t o = 0, i = 0; i < win->in_c; i++) {
                 scratch[i] = 0;
                 for (int32_t m = 0; m < per_input; m++, o++) {
-                    scratch[i] += tt_mul_shift15(sums[o], scale[o]);
+                    int32_t real = tt_mul_shift15(sums[o], scale[o]);
+                    scratch[i] = TT_ASSERT_RANGE((tt_wide)scratch[i] + real);
                 }
             }
             tt_grad_push(&writer, scratch, win->in_c);

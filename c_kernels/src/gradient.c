@@ -7,26 +7,24 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
 }
 
 void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
-    int16_t *m = writer->grad->mantissa;
+    tt_mantissa *m = writer->grad->mantissa;
     int32_t largest = 0, shift = writer->shift;
     for (int32_t i = 0; i < n; i++) {
         largest = tt_max(largest, tt_abs(sums[i]));
     }
-    while ((largest >> shift) > writer->limit) {
+    while (!tt_grad_fits(writer, largest, shift)) {
         shift++;
     }
     int32_t more = shift - writer->shift;
     if (more > 0) {
         for (int32_t i = 0; i < writer->written; i++) {
-            m[i] = (int16_t)tt_shift_toward_zero(m[i], more);
+            m[i] = tt_grad_cut(m[i], i, writer->shift, more);
         }
         writer->shift = shift;
     }
-    m += writer->written;
-    for (int32_t i = 0; i < n; i++) {
-        m[i] = (int16_t)tt_shift_toward_zero(sums[i], shift);
+    for (int32_t i = 0; i < n; i++, writer->written++) {
+        m[writer->written] = tt_grad_cut(sums[i], writer->written, 0, shift);
     }
-    writer->written += n;
 }
 
 static int32_t largest_mantissa(const tt_grad *grad, int32_t n) {
@@ -40,7 +38,7 @@ static int32_t largest_mantissa(const tt_grad *grad, int32_t n) {
 void tt_grad_end(tt_grad_writer *writer) {
     tt_grad *grad = writer->grad;
     int32_t up = 0;
-    if (writer->shift == 0) { /* else some mantissa is above half the limit already */
+    if (writer->shift == 0) { /* else some mantissa is near half the limit or above already */
         int32_t largest = largest_mantissa(grad, writer->written);
         if (largest == 0) {
             grad->exponent = TT_ZERO_EXPONENT;
@@ -51,7 +49,7 @@ void tt_grad_end(tt_grad_writer *writer) {
         }
         if (up > 0) {
             for (int32_t i = 0; i < writer->written; i++) {
-                grad->mantissa[i] = (int16_t)(grad->mantissa[i] * (1 << up));
+                grad->mantissa[i] = (tt_mantissa)(grad->mantissa[i] * (1 << up));
             }
         }
     }
@@ -67,14 +65,21 @@ void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *
     tt_grad_end(&writer);
 }
 
+/* By how many bits mantissas are shifted up before they are aligned: what 32 bits have room for. */
+#define ALIGN_BITS (TT_GRADIENT_BITS == 8 ? 16 : 0)
+
+/* mantissa * 2^shift, shift <= ALIGN_BITS; toward zero. */
+static inline int32_t align(int32_t mantissa, int32_t shift) {
+    return shift > 0 ? mantissa * (1 << shift) : tt_shift_toward_zero(mantissa, -shift);
+}
+
 void tt_grad_add(const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y) {
-    int32_t exponent = tt_max(a->exponent, b->exponent);
-    int32_t a_shift = exponent - a->exponent, b_shift = exponent - b->exponent;
+    int32_t exponent = tt_max(a->exponent, b->exponent) - ALIGN_BITS;
+    int32_t a_shift = a->exponent - exponent, b_shift = b->exponent - exponent;
     tt_grad_writer writer = tt_grad_begin(y, p->limit, exponent);
     for (int32_t i = 0; i < p->size; i++) {
-        int32_t sum = tt_shift_toward_zero(a->mantissa[i], a_shift) +
-                      tt_shift_toward_zero(b->mantissa[i], b_shift);
-        tt_grad_push_one(&writer, sum);
+        tt_wide sum = align(a->mantissa[i], a_shift) + align(b->mantissa[i], b_shift);
+        tt_grad_push_one(&writer, TT_ASSERT_RANGE(sum));
     }
     tt_grad_end(&writer);
 }

@@ -21,11 +21,11 @@ int32_t tt_mean_bwd_scratch(const tt_mean_bwd_params *p) {
 }
 
 void tt_mean_bwd(const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch) {
-    const int16_t *g = dy->mantissa;
+    const tt_mantissa *g = dy->mantissa;
     tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent - p->reciprocal_bits);
     for (int32_t outer = 0; outer < p->outer; outer++) {
         for (int32_t inner = 0; inner < p->inner; inner++) {
-            scratch[inner] = *g++ * p->reciprocal; /* below 2^15 * 2^16 */
+            scratch[inner] = TT_ASSERT_RANGE((tt_wide)*g++ * p->reciprocal); /* below 2^15 * 2^16 */
         }
         for (int32_t n = 0; n < p->count; n++) {
             tt_grad_push(&writer, scratch, p->inner);

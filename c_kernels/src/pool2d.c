@@ -71,25 +71,25 @@ void tt_max_pool2d_s8(const tt_pool2d *p, const int8_t *x, int8_t *y, uint8_t *c
 }
 
 /* Add to sums [channels] what the window at output pixel (row, column) sends to input pixel `pixel`. */
-typedef void (*spread)(const tt_pool2d_bwd *p, const int16_t *dy, area a, const int8_t *x,
+typedef void (*spread)(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, const int8_t *x,
     int32_t pixel, int32_t *sums);
 
-static void spread_average(const tt_pool2d_bwd *p, const int16_t *dy, area a, const int8_t *x,
+static void spread_average(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, const int8_t *x,
     int32_t pixel, int32_t *sums) {
     (void)x;
     (void)pixel;
     uint32_t count = area_size(a);
     int32_t reciprocal = (int32_t)tt_divide((1u << p->reciprocal_bits) + count / 2u, count);
     for (int32_t c = 0; c < p->window.in_c; c++) {
-        sums[c] += dy[c] * reciprocal;
+        sums[c] = TT_ASSERT_RANGE(sums[c] + (tt_wide)dy[c] * reciprocal);
     }
 }
 
-static void spread_max(const tt_pool2d_bwd *p, const int16_t *dy, area a, const int8_t *x,
+static void spread_max(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, const int8_t *x,
     int32_t pixel, int32_t *sums) {
     for (int32_t c = 0; c < p->window.in_c; c++) {
         if (area_largest(&p->window, a, x + c) == pixel) {
-            sums[c] += dy[c];
+            sums[c] = TT_ASSERT_RANGE((tt_wide)sums[c] + dy[c]);
         }
     }
 }

@@ -17,6 +17,24 @@
 #endif
 #endif
 
+/* Sums that the builder proves to fit 32 bits are formed as tt_wide and pass TT_ASSERT_RANGE. In
+ * plain builds that is nothing; with TT_CHECK_RANGES (tests) they are formed in 64 bits, and
+ * whoever links the kernels is told of every one that does not satisfy |value| < 2^31. */
+#ifdef TT_CHECK_RANGES
+typedef int64_t tt_wide;
+void tt_range_error(const char *file, int line);
+static inline int32_t tt_in_range(int64_t value, const char *file, int line) {
+    if (value > INT32_MAX || value < -INT32_MAX) {
+        tt_range_error(file, line);
+    }
+    return (int32_t)value;
+}
+#define TT_ASSERT_RANGE(value) tt_in_range((value), __FILE__, __LINE__)
+#else
+typedef int32_t tt_wide;
+#define TT_ASSERT_RANGE(value) (value)
+#endif
+
 static inline int32_t tt_wrap_add(int32_t a, int32_t b) {
     return (int32_t)((uint32_t)a + (uint32_t)b);
 }

@@ -1,8 +1,9 @@
 /* Writing a gradient: sums of 32 bits become mantissas under one exponent.
  *
  * The exponent is not known before the last sum, so it runs: when a sum needs a larger one, what
- * was written is shifted down. Shifting toward zero composes exactly, hence the result does not
- * depend on the order of writing, and no tensor of 32-bit sums is ever held. */
+ * was written is shifted down. How mantissas are rounded composes exactly (a shift by a, then by b,
+ * is a shift by a + b), hence the result does not depend on the order of writing, and no tensor of
+ * 32-bit sums, nor of 16-bit mantissas on their way to 8, is ever held. */
 #ifndef TT_GRADIENT_H
 #define TT_GRADIENT_H
 
@@ -21,13 +22,47 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent);
 /* Append n sums, |sum| < 2^31. */
 void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n);
 
+#if TT_GRADIENT_BITS == 16
+
+/* Whether a sum of this magnitude fits the limit after a shift. */
+static inline int tt_grad_fits(const tt_grad_writer *writer, int32_t magnitude, int32_t shift) {
+    return (magnitude >> shift) <= writer->limit;
+}
+
+/* Element `index`, of which `done` bits are cut off already, cut by `more`: toward zero. */
+static inline tt_mantissa tt_grad_cut(int32_t x, int32_t index, int32_t done, int32_t more) {
+    (void)index;
+    (void)done;
+    return (tt_mantissa)tt_shift_toward_zero(x, more);
+}
+
+#else
+
+/* Rounding up adds at most one unit. */
+static inline int tt_grad_fits(const tt_grad_writer *writer, int32_t magnitude, int32_t shift) {
+    return (magnitude >> shift) <= writer->limit - (shift > 0);
+}
+
+/* As above, rounded: |x| becomes floor((|x| + r) / 2^more), r being bits done .. done + more - 1 of
+ * an alternating pattern. So it is rounded up from a third or from two thirds on, near enough to
+ * the half that would not compose; which of the two, a hash of the index decides, so that over the
+ * elements neither is preferred. */
+static inline tt_mantissa tt_grad_cut(int32_t x, int32_t index, int32_t done, int32_t more) {
+    uint32_t pattern = (uint32_t)index * 0x9e3779b9u >> 31 ? 0x55555555u : 0xaaaaaaaau;
+    uint32_t r = (pattern >> done) & ((1u << more) - 1u);
+    int32_t magnitude = (int32_t)(((uint32_t)tt_abs(x) + r) >> more);
+    return (tt_mantissa)(x < 0 ? -magnitude : magnitude);
+}
+
+#endif
+
 /* Append one sum. */
 static inline void tt_grad_push_one(tt_grad_writer *writer, int32_t sum) {
-    if ((tt_abs(sum) >> writer->shift) > writer->limit) {
+    if (!tt_grad_fits(writer, tt_abs(sum), writer->shift)) {
         tt_grad_push(writer, &sum, 1);
     } else {
-        int32_t mantissa = tt_shift_toward_zero(sum, writer->shift);
-        writer->grad->mantissa[writer->written++] = (int16_t)mantissa;
+        int32_t i = writer->written++;
+        writer->grad->mantissa[i] = tt_grad_cut(sum, i, 0, writer->shift);
     }
 }
 

@@ -106,6 +106,6 @@ tt_tap tt_tap_of(const tt_window *w, int32_t kernel_row, int32_t kernel_column);
 /* sum over rows of round(sum over pixels of dy * (x - in_zero) / 2^row_shift); dy and x point at
  * the first pixel's value of one channel. */
 int32_t tt_tap_sum(
-    const tt_tap *tap, const int16_t *dy, const int8_t *x, int32_t in_zero, int32_t row_shift);
+    const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero, int32_t row_shift);
 
 #endif

@@ -37,20 +37,20 @@ tt_tap tt_tap_of(const tt_window *w, int32_t kernel_row, int32_t kernel_column) 
 }
 
 int32_t tt_tap_sum(
-    const tt_tap *tap, const int16_t *dy, const int8_t *x, int32_t in_zero, int32_t row_shift) {
+    const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero, int32_t row_shift) {
     int32_t dy_column = tap->dy_column, x_column = tap->x_column, total = 0;
     dy += tap->dy_begin;
     x += tap->x_begin;
     for (int32_t rows = tap->rows; rows > 0; rows--) {
-        const int16_t *g = dy;
+        const tt_mantissa *g = dy;
         const int8_t *a = x;
         int32_t sum = 0;
         for (int32_t n = tap->columns; n > 0; n--) {
-            sum += *g * (*a - in_zero);
+            sum = TT_ASSERT_RANGE(sum + (tt_wide)*g * (*a - in_zero));
             g += dy_column;
             a += x_column;
         }
-        total += tt_round_half_up(sum, row_shift);
+        total = TT_ASSERT_RANGE((tt_wide)total + tt_round_half_up(sum, row_shift));
         dy += tap->dy_row;
         x += tap->x_row;
     }

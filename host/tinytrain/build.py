@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from tinytrain.backend.selftest import SelfTest
 from tinytrain.codegen.example import example
 from tinytrain.codegen.stubs import stub
 from tinytrain.codegen.weights_file import weights_file
-from tinytrain.compilation import Compiled, compile_model
+from tinytrain.compilation import DEFAULTS, Compiled, Options, compile_model
 from tinytrain.errors import BuildError, DataError
-from tinytrain.ir.optimizer import PLAIN, Optimizer
+from tinytrain.ir.loss import Loss
+from tinytrain.ir.optimizer import Optimizer
 from tinytrain.plan.report import BoardMemory, Report, make_report
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.trainer import Trainer
@@ -53,8 +54,8 @@ def build(
     board_name: str,
     update: str,
     folder: Path,
+    options: Options = DEFAULTS,
     *,
-    optimizer: Optimizer = PLAIN,
     ram: int | None = None,
     progress: Progress = ignore_progress,
 ) -> Build:
@@ -64,7 +65,7 @@ def build(
     """
     board = load_board(board_name)
     progress("reading and planning", 0, 1)
-    compiled = compile_model(model, update, optimizer)
+    compiled = compile_model(model, update, options)
     _check_ram(compiled, ram)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
@@ -91,46 +92,57 @@ def _write_all(
     source.mkdir()
     (source / "model.h").write_text(compiled.source.header, encoding="utf-8")
     (source / "model.c").write_text(compiled.source.body, encoding="utf-8")
-    _keep_input(source, model, update, board.name, compiled.program.optimizer)
+    _keep_input(source, model, compiled, board.name)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
-    module = _link(board, source, stage / "tinytrain.mpy", progress)
+    bits = compiled.program.gradients.bits
+    module = _link(board, source, bits, stage / "tinytrain.mpy", progress)
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
-    (stage / "main.py").write_text(example(compiled.graph, compiled.program.classes))
+    (stage / "main.py").write_text(example(compiled.graph, compiled.program))
     (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
     memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
     report = make_report(
-        compiled.program, compiled.arena, update, module.ram_bytes, len(weights), memory
+        compiled.program,
+        compiled.arena,
+        f"{update}{compiled.options}",
+        module.ram_bytes,
+        len(weights),
+        memory,
     )
     (stage / "report.json").write_text(json.dumps(dict(report.values), indent=2) + "\n")
     (stage / "report.txt").write_text(report.text())
     return report
 
 
-def _link(board: Board, source: Path, out: Path, progress: Progress) -> NatmodReport:
+def _link(board: Board, source: Path, bits: int, out: Path, progress: Progress) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
+    model = source / "model.c"
+    # what runs once a call or once a step is compiled for size
+    compact = [*binding, model, *(k for k in kernels if k.stem in ("softmax", "cross_entropy"))]
     with tempfile.TemporaryDirectory() as work:
         return build_natmod(
-            [*binding, source / "model.c", *kernels],
+            [*binding, model, *kernels],
             [source, mpy_module_dir(), c_kernels_dir() / "include"],
             board.target,
             out,
             Path(work),
-            compact=binding,
+            compact=compact,
+            defines=[f"TT_GRADIENT_BITS={bits}"],
             progress=progress,
         )
 
 
-def _keep_input(source: Path, model: Path, update: str, board: str, optimizer: Optimizer) -> None:
+def _keep_input(source: Path, model: Path, compiled: Compiled, board: str) -> None:
     """Keep what the build was made from, so that `sim` and later builds need nothing else."""
+    update = compiled.update
     kept = f"model{model.suffix}"
     shutil.copyfile(model, source / kept)
     if update.endswith(".toml"):
         shutil.copyfile(update, source / "update.toml")
         update = "update.toml"
-    entry: dict[str, Any] = {"model": kept, "name": model.stem, "update": update, "board": board}
-    entry["optimizer"] = asdict(optimizer)
+    entry = {"model": kept, "name": model.stem, "update": update, "board": board}
+    entry |= asdict(compiled.options)
     (source / "build.json").write_text(json.dumps(entry, indent=2) + "\n")
 
 
@@ -148,12 +160,15 @@ def open_build(folder: Path) -> Compiled:
     try:
         entry: Mapping[str, Any] = json.loads((folder / SOURCE / "build.json").read_text())
         model, update = folder / SOURCE / entry["model"], entry["update"]
-        optimizer = Optimizer(**entry.get("optimizer", {}))
+        chosen = {f.name: entry[f.name] for f in fields(Options)}
+        chosen["freeze"] = tuple(chosen["freeze"])
+        chosen["optimizer"] = Optimizer(**chosen["optimizer"])
+        options = Options(**chosen)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
     if update.endswith(".toml"):
         update = str(folder / SOURCE / update)
-    return compile_model(model, update, optimizer, name=entry["name"])
+    return compile_model(model, update, options, name=entry["name"])
 
 
 def make_selftest(compiled: Compiled) -> SelfTest:
@@ -162,11 +177,20 @@ def make_selftest(compiled: Compiled) -> SelfTest:
     size = compiled.program.input.nbytes
     x = (np.arange(size, dtype=np.int64) * 37 % 251 - 125).astype(np.int8)
     output = trainer.predict(x)
-    steps = SELFTEST_STEPS if trainer.classes else 0
-    labels = [i % trainer.classes for i in range(steps)]
+    goals: list[int | Samples] = []
+    target = b""
+    if compiled.program.loss is Loss.SOFTMAX:
+        goals = [i % trainer.classes for i in range(SELFTEST_STEPS)]
+    elif compiled.program.loss is not None:
+        pattern = np.arange(output.size, dtype=np.int64) * 3 % 7
+        binary = compiled.program.loss is Loss.SIGMOID
+        made = (pattern % 2 if binary else pattern * 8 - 24).astype(np.int8)
+        goals, target = [made] * SELFTEST_STEPS, made.tobytes()
     trainer.lr = SELFTEST_LR  # momentum and decay are 0 at first, here and on the board
-    losses = [trainer.step(x, label) for label in labels]
-    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, trainer.state.tobytes())
+    losses = [trainer.step(x, goal) for goal in goals]
+    labels = [goal if isinstance(goal, int) else 0 for goal in goals]
+    state = trainer.state.tobytes()
+    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, state, target)
 
 
 Samples = npt.NDArray[Any]
@@ -176,7 +200,8 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
     """x_train, y_train, x_test, y_test of an .npz file, x as the model's int8 input.
 
     `x` and `y` serve for both if the file has only those. float inputs are quantized, uint8 ones
-    shifted by 128 where the model takes uint8.
+    shifted by 128 where the model takes uint8. y is what the loss learns towards: labels (softmax),
+    0 or 1 for each class (sigmoid), real values or int8 for each output (mse; x itself without y).
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -185,18 +210,49 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
         raise DataError(f"{path}: cannot be read as .npz: {error}") from error
     for part in ("train", "test"):
         arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
-        arrays.setdefault(f"y_{part}", arrays.get("y", arrays.get("y_train", np.zeros(0))))
+        if (y := arrays.get("y", arrays.get("y_train"))) is not None:
+            arrays.setdefault(f"y_{part}", y)
     found: dict[str, Samples] = {}
     for part in ("train", "test"):
-        x, y = _model_input(path, arrays[f"x_{part}"], trainer), arrays[f"y_{part}"]
-        if y.ndim != 1 or len(x) != len(y) or not np.issubdtype(y.dtype, np.integer) or not len(y):
+        x = _model_input(path, arrays[f"x_{part}"], trainer)
+        y = _wanted(trainer, arrays.get(f"y_{part}"), x)
+        if len(x) != len(y) or not len(y) or not _fits(trainer, y):
             raise DataError(
                 f"{path}: expected arrays x_train, y_train, x_test, y_test (or x, y), samples "
-                f"first, labels as whole numbers; y_{part} is {y.dtype} {y.shape} for {len(x)} "
+                f"first, {WANTED[trainer.loss]}; y_{part} is {y.dtype} {y.shape} for {len(x)} "
                 "samples"
             )
         found |= {f"x_{part}": x, f"y_{part}": y}
     return found
+
+
+WANTED = {
+    "softmax": "labels as whole numbers",
+    "sigmoid": "labels as 0 or 1 for each class",
+    "mse": "targets as real values or int8 for each output",
+    "none": "labels as whole numbers",
+}
+
+
+def _wanted(trainer: Trainer, y: Samples | None, x: Samples) -> Samples:
+    """What is to be learned from x, as the loss takes it."""
+    if trainer.loss != "mse":
+        return np.zeros(0) if y is None else y
+    if y is None:
+        port = trainer.compiled.graph.input.tensor
+        quant = trainer.compiled.graph.tensors[port].quant
+        y = (x.astype(np.float32) - quant.zero_point) * np.float32(quant.per_tensor)
+    return trainer.quantize_target(y) if np.issubdtype(y.dtype, np.floating) else y
+
+
+def _fits(trainer: Trainer, y: Samples) -> bool:
+    per_sample = y.size // len(y)
+    if trainer.loss == "mse":
+        return y.dtype == np.int8 and per_sample == np.prod(trainer.output_shape)
+    whole = y.dtype == bool or np.issubdtype(y.dtype, np.integer)
+    if trainer.loss == "sigmoid":
+        return bool(whole and per_sample == trainer.classes and y.min() >= 0 and y.max() <= 1)
+    return bool(whole and y.ndim == 1)
 
 
 def _model_input(path: Path, x: Samples, trainer: Trainer) -> Samples:

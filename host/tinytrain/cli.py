@@ -27,6 +27,11 @@ UPDATE_HELP = """what is trained on the board:
   none      nothing: the module only predicts
   FILE.toml biases, layers and fractions of input channels, one by one (docs/DESIGN.md)"""
 
+LOSS_HELP = """what a step minimizes; default: softmax
+  softmax   cross-entropy of one label among all classes
+  sigmoid   binary cross-entropy of every class by itself (several labels at once), their mean
+  mse       mean squared error of all outputs; autoencoders learn towards their input"""
+
 console = Console(highlight=False)
 
 
@@ -82,6 +87,14 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
     add.add_argument("--board", required=True, help="such as rpi_pico or unix, or a .toml file")
     add.add_argument("--update", default="all", help=UPDATE_HELP)
+    add.add_argument("--loss", choices=("softmax", "sigmoid", "mse"), default="softmax",
+                     help=LOSS_HELP)  # fmt: skip
+    add.add_argument("--classes", type=_positive, metavar="N",
+                     help="replace the last layer by a fresh one with N outputs")  # fmt: skip
+    add.add_argument("--freeze", type=_names, default=(), metavar="NAME[,NAME...]",
+                     help="layers that are never trained, by name or op:N")  # fmt: skip
+    add.add_argument("--gradients", choices=["int16", "int8"], default="int16",
+                     help="int8: less RAM, coarser gradients; default: int16")  # fmt: skip
     add.add_argument("--momentum", action="store_true",
                      help="reserve velocities, so that trainer.momentum can be set")  # fmt: skip
     add.add_argument("--weight-decay", action="store_true",
@@ -104,6 +117,10 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("expected 1 or more")
     return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _bytes(text: str) -> int:
@@ -137,6 +154,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
 def _build(arguments: argparse.Namespace) -> None:
     from tinytrain.build import build
+    from tinytrain.compilation import Options
 
     with _bar("reading and planning") as progress:
         task = progress.task_ids[0]
@@ -149,12 +167,18 @@ def _build(arguments: argparse.Namespace) -> None:
             arguments.board,
             arguments.update,
             arguments.folder,
-            optimizer=Optimizer(
-                arguments.momentum,
-                arguments.weight_decay,
-                arguments.batch,
-                arguments.master,
-                arguments.round,
+            Options(
+                arguments.loss,
+                arguments.classes,
+                arguments.freeze,
+                arguments.gradients,
+                Optimizer(
+                    arguments.momentum,
+                    arguments.weight_decay,
+                    arguments.batch,
+                    arguments.master,
+                    arguments.round,
+                ),
             ),
             ram=arguments.ram,
             progress=show,
@@ -174,22 +198,31 @@ def _sim(arguments: argparse.Namespace) -> None:
     console.print(repr(trainer), markup=False, soft_wrap=True)
     with _bar("evaluating") as progress:
         task = progress.task_ids[0]
-        before = _accuracy(trainer, data["x_test"], data["y_test"])
-        console.print(f"accuracy before: {before:.1%} of {len(data['y_test'])} samples")
+        before = _quality(trainer, data["x_test"], data["y_test"])
+        console.print(f"{before} before, {len(data['y_test'])} samples")
         for epoch in range(1, arguments.epochs + 1):
             total = 0.0
             progress.reset(task, total=len(data["y_train"]), description=f"epoch {epoch}")
             for x, y in zip(data["x_train"], data["y_train"], strict=True):
-                total += trainer.step(x, int(y))
+                total += trainer.step(x, y if y.ndim else int(y))
                 progress.advance(task)
-            after = _accuracy(trainer, data["x_test"], data["y_test"])
             mean = total / len(data["y_train"])
-            console.print(f"epoch {epoch}: mean loss {mean:.4f}, accuracy {after:.1%}")
+            after = _quality(trainer, data["x_test"], data["y_test"])
+            console.print(f"epoch {epoch}: mean loss {mean:.4f}, {after}")
 
 
-def _accuracy(trainer: Trainer, x: npt.NDArray[np.int8], y: npt.NDArray[Any]) -> float:
-    right = sum(trainer.classify(sample) == label for sample, label in zip(x, y, strict=True))
-    return float(right) / len(y)
+def _quality(trainer: Trainer, x: npt.NDArray[np.int8], y: npt.NDArray[Any]) -> str:
+    """How well the int8 outputs are what was wanted: accuracy, or the error of a regression."""
+    if trainer.loss in ("softmax", "none"):
+        right = sum(trainer.classify(sample) == label for sample, label in zip(x, y, strict=True))
+        return f"accuracy {float(right) / len(y):.1%}"
+    outputs = np.stack([trainer.predict(sample).reshape(-1) for sample in x])
+    wanted = y.reshape(outputs.shape)
+    if trainer.loss == "sigmoid":
+        right = float(np.mean((outputs > trainer.output_zero_point) == (wanted > 0)))
+        return f"accuracy {right:.1%} of all labels"
+    error = trainer.dequantize(outputs) - trainer.dequantize(wanted)
+    return f"mean squared error {float(np.mean(error**2)):.4g}"
 
 
 def _deploy(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """The pipeline from a model file to a planned program and its C; what `build` and `simulate` share.
 
-import -> scheme -> lower (head, autodiff, kernel calls) -> plan -> emit
+import -> head -> scheme -> lower (head, autodiff, kernel calls) -> plan -> emit
 """
 
 from __future__ import annotations
@@ -9,19 +9,46 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinytrain.codegen.c_source import Source, generate
+from tinytrain.errors import UpdateError
 from tinytrain.importers import load
 from tinytrain.ir.graph import Graph
+from tinytrain.ir.loss import Loss, parse_loss
 from tinytrain.ir.optimizer import PLAIN, Optimizer
-from tinytrain.ir.program import Program
+from tinytrain.ir.program import GradientType, Program
 from tinytrain.passes.lower import lower
-from tinytrain.passes.update import Scheme, parse_scheme
+from tinytrain.passes.replace_head import replace_head, without_softmax
+from tinytrain.passes.update import Scheme, freeze, parse_scheme
 from tinytrain.plan.arena import Arena, plan_arena
 from tinytrain.plan.lifetime import lifetimes
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be chosen besides the update scheme.
+
+    loss: "softmax", "sigmoid" or "mse". classes: outputs of a fresh head, None to keep the model's.
+    freeze: layers that are never trained, by name or "op:N". gradients: "int16" or "int8".
+    optimizer: momentum, weight decay, batches and the precision of weights.
+    """
+
+    loss: str = Loss.SOFTMAX.value
+    classes: int | None = None
+    freeze: tuple[str, ...] = ()
+    gradients: str = GradientType.INT16.value
+    optimizer: Optimizer = PLAIN
+
+    def __str__(self) -> str:
+        """What differs from the defaults, as on the command line; with a space before each."""
+        classes = "" if self.classes is None else f" --classes {self.classes}"
+        return classes + (f" --freeze {','.join(self.freeze)}" if self.freeze else "")
+
+
+DEFAULTS = Options()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A model with everything that was derived from it."""
+    """A model with everything that was derived from it; graph: with the head that is trained."""
 
     graph: Graph
     scheme: Scheme
@@ -29,26 +56,43 @@ class Compiled:
     program: Program
     arena: Arena
     source: Source
+    options: Options = DEFAULTS
 
 
-def compile_graph(graph: Graph, update: str, optimizer: Optimizer = PLAIN) -> Compiled:
+def gradient_type(name: str) -> GradientType:
+    """The type of that name, or an UpdateError."""
+    try:
+        return GradientType(name)
+    except ValueError:
+        known = " or ".join(t.value for t in GradientType)
+        raise UpdateError(f"gradients {name!r}: expected {known}") from None
+
+
+def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:
     """Run the pipeline on an imported graph."""
-    scheme = parse_scheme(graph, update)
-    program = lower(graph, scheme, optimizer)
+    loss, gradients = parse_loss(options.loss), gradient_type(options.gradients)
+    if options.classes is not None:
+        graph = replace_head(graph, options.classes)
+    if loss is Loss.SIGMOID:
+        graph = without_softmax(graph)
+    scheme = freeze(graph, parse_scheme(graph, update), options.freeze)
+    program = lower(graph, scheme, loss=loss, gradients=gradients, optimizer=options.optimizer)
     arena = plan_arena(lifetimes(program))
-    return Compiled(graph, scheme, update, program, arena, generate(graph, program, arena))
+    source = generate(graph, program, arena)
+    return Compiled(graph, scheme, update, program, arena, source, options)
 
 
 def compile_model(
     path: Path | str,
     update: str = "all",
-    optimizer: Optimizer = PLAIN,
+    options: Options = DEFAULTS,
     *,
     name: str | None = None,
 ) -> Compiled:
     """Run the pipeline on a model file; a TinyTrainError says what does not work.
 
+    gradients: "int16", or "int8" for less memory (docs/NUMERICS.md, Gradient precision).
     name: of the model, if not the file's.
     """
     graph = load(Path(path))
-    return compile_graph(replace(graph, name=name) if name else graph, update, optimizer)
+    return compile_graph(replace(graph, name=name) if name else graph, update, options)

@@ -128,7 +128,7 @@ def test_unknown_target() -> None:
 def test_missing_compiler_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = Toolchain("armv6m", "no-such-", (), "gcc-no-such", False)
+    row = Toolchain("armv6m", "no-such-", (), "apt-get install gcc-no-such", False)
     monkeypatch.setitem(TOOLCHAINS, "armv6m", row)
     with pytest.raises(BuildError, match=r"no-such-gcc.*apt-get install gcc-no-such"):
         build_small(tmp_path, "armv6m", "", "")

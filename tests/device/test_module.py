@@ -331,7 +331,7 @@ except MemoryError as error:
 
 
 def test_a_build_that_only_predicts(board: str, tiny: Tiny, tmp_path: Path) -> None:
-    tiny_model.build(tmp_path, drive.targets()[board].arch, TT_CLASSES=0)
+    tiny_model.build(tmp_path, drive.targets()[board].arch, TT_CLASSES=0, TT_LOSS="TT_LOSS_NONE")
     script = """
 t = Trainer("model.ttw")
 print(t.classes, refused(lambda: t.step(X, 0), t))

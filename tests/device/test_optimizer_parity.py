@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinytrain.build import Build, build
-from tinytrain.compilation import compile_model
+from tinytrain.compilation import Options, compile_model
 from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import Region
 from tinytrain.kernels.reference import KERNELS
@@ -93,7 +93,7 @@ def in_simulator(built: Build, steps: int) -> str:
     indirect=["board"],
 )
 def test_boards_equal_the_simulator(board, update, steps, optimizer, run_on, tmp_path):
-    built = build(MODEL, BOARDS[board], update, tmp_path / "build", optimizer=optimizer)
+    built = build(MODEL, BOARDS[board], update, tmp_path / "build", Options(optimizer=optimizer))
     put = [built.folder / "tinytrain.mpy", built.folder / "model.ttw"]
     result = run_on(board, SCRIPT.format(steps=steps), put=put, timeout=600)
     assert result.returncode == 0, result.stderr
@@ -112,7 +112,7 @@ class Reference:
     "optimizer", [OPTIMIZER, Optimizer(True, True, True, 12), Optimizer(master=8)], ids=str
 )
 def test_numpy_equals_the_simulator_after_200_steps(optimizer):
-    compiled = compile_model(MODEL, "last:1", optimizer)
+    compiled = compile_model(MODEL, "last:1", Options(optimizer=optimizer))
     trainer = Trainer(compiled)
     machine = Interpreter(compiled.program, compiled.arena, Reference())
     for step in range(200):

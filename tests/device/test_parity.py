@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinytrain.build import Build, build, open_build
+from tinytrain.compilation import Options
 from tinytrain.sim.trainer import Trainer
 
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
@@ -22,7 +23,7 @@ BOARDS = {
 STEPS = 50
 
 SCRIPT = """
-import binascii, tinytrain
+import binascii, struct, tinytrain
 t = tinytrain.Trainer("model.ttw")
 x = bytearray(784)
 out = bytearray(10)
@@ -31,7 +32,7 @@ for step in range({steps}):
     for i in range(784):
         x[i] = (i * (37 + step) + (i * i >> 3) * step) & 255
     t.lr = 0.05 if step % 3 else 0.002
-    losses.append(int(t.step(x, step % 10) * 1048576 + 0.5))
+    losses.append(struct.unpack("<I", struct.pack("<f", t.step(x, step % 10)))[0])
 t.predict(x, out)
 print(binascii.crc32(t.state), binascii.crc32(out), t.classify(x), losses[::7])
 t.reset()
@@ -48,7 +49,7 @@ def in_simulator(built: Build) -> str:
     for step in range(STEPS):
         x = (i * (37 + step) + (i * i >> 3) * step & 255).astype(np.uint8).view(np.int8)
         trainer.lr = 0.05 if step % 3 else 0.002
-        losses.append(int(np.float32(trainer.step(x, step % 10) * 2**20)))
+        losses.append(int(np.float32(trainer.step(x, step % 10)).view(np.uint32)))
     output = trainer.predict(x)
     text = f"{zlib.crc32(trainer.state)} {zlib.crc32(output)} {trainer.classify(x)} {losses[::7]}\n"
     trainer.reset()
@@ -56,16 +57,17 @@ def in_simulator(built: Build) -> str:
 
 
 @pytest.mark.parametrize(
-    ("board", "update"),
+    ("board", "update", "gradients"),
     [
-        *((name, "all") for name in ("unix", "m0", "m4f", "rv32")),
-        ("pico", "last:3"),
-        pytest.param("pico", "all", marks=pytest.mark.slow),
+        *((name, "all", "int16") for name in ("unix", "m0", "m4f", "rv32")),
+        *((name, "all", "int8") for name in ("unix", "m0")),
+        ("pico", "last:3", "int16"),
+        pytest.param("pico", "all", "int16", marks=pytest.mark.slow),
     ],
     indirect=["board"],
 )
-def test_fifty_steps_give_the_same_bits(board, update, run_on, tmp_path):
-    built = build(MODEL, BOARDS[board], update, tmp_path / "build")
+def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_path):
+    built = build(MODEL, BOARDS[board], update, tmp_path / "build", Options(gradients=gradients))
     result = run_on(
         board,
         SCRIPT.format(steps=STEPS),
@@ -77,5 +79,5 @@ def test_fifty_steps_give_the_same_bits(board, update, run_on, tmp_path):
 
 
 def test_a_build_folder_opens_as_the_same_model(tmp_path):
-    built = build(MODEL, "unix", "bias:4", tmp_path / "build")
+    built = build(MODEL, "unix", "bias:4", tmp_path / "build", Options(gradients="int8"))
     assert open_build(tmp_path / "build").source.hash == built.compiled.source.hash

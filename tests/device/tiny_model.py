@@ -26,6 +26,7 @@ HASH = 0x0123456789ABCDEF
 HEADER = f"""
 #define TT_MODEL_NAME "tiny"
 #define TT_MODEL_ABI 1
+#define TT_MODEL_GRADIENT_BITS 16
 #define TT_MODEL_HASH_LOW 0x{HASH & 0xFFFFFFFF:08x}u
 #define TT_MODEL_HASH_HIGH 0x{HASH >> 32:08x}u
 #define TT_WEIGHTS_BYTES sizeof(tiny_weights)
@@ -35,6 +36,8 @@ HEADER = f"""
 #define TT_INPUT_BYTES {INPUTS}
 #define TT_OUTPUT_OFFSET 16
 #define TT_OUTPUT_BYTES {CLASSES}
+#define TT_LOSS TT_LOSS_SOFTMAX
+#define TT_LOSS_BITS 20
 #define TT_CLASSES {CLASSES}
 #define TT_INPUT_SHAPE 1, {INPUTS}
 #define TT_OUTPUT_SHAPE 1, {CLASSES}
@@ -99,7 +102,8 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
 }
 
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label) {
+                      int32_t label, const int8_t *target) {
+    (void)target;
     const tiny_weights *c = (const void *)weights;
     tiny_state *s = (void *)state;
     tiny_arena *a = (void *)arena;
@@ -148,7 +152,7 @@ def samples(count: int) -> list[tuple[bytes, int]]:
     return made
 
 
-def sources(folder: Path, **macros: int) -> list[Path]:
+def sources(folder: Path, **macros: int | str) -> list[Path]:
     """model.h and model.c, with other values of some macros, and all that is linked with them."""
     header = HEADER
     for name, value in macros.items():
@@ -160,7 +164,7 @@ def sources(folder: Path, **macros: int) -> list[Path]:
     return [folder / "model.c", *binding, *kernels]
 
 
-def build(folder: Path, target: str, **macros: int) -> NatmodReport:
+def build(folder: Path, target: str, **macros: int | str) -> NatmodReport:
     """tinytrain.mpy and model.ttw in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     made = sources(folder, **macros)
@@ -213,7 +217,9 @@ class HostModel:
 
     def step(self, x: bytes, label: int) -> int:
         """Bits of the loss."""
-        loss = self.library.tt_model_step(payload(), self.state, self._arena(x), self.rate, label)
+        loss = self.library.tt_model_step(
+            payload(), self.state, self._arena(x), self.rate, label, None
+        )
         return int(self.library.tt_loss_bits(loss))
 
     def train(self, examples: Sequence[tuple[bytes, int]]) -> list[int]:

@@ -14,10 +14,17 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.library import grad_buffer, grad_bytes, library
+from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_mantissa, library
+from tinytrain.kernels.memory import mantissa_bits
 from tinytrain.kernels.reference.windows import gather
 
 INT32_MAX: Final = 2**31 - 1
+
+
+def mantissa_max() -> int:
+    return int(2 ** (mantissa_bits() - 1) - 1)
+
+
 Params = dict[str, Any]
 Args = list[Any]
 
@@ -53,9 +60,9 @@ class Maker:
         return self.array(shape, -128, 127, "int8")
 
     def limit(self, bound: int = 32767) -> int:
-        """2^k - 1, at most `bound`."""
+        """2^k - 1, at most `bound` and what a mantissa holds."""
         assert bound >= 1
-        largest = (min(bound, 32767) + 1).bit_length() - 1
+        largest = (min(bound, mantissa_max()) + 1).bit_length() - 1
         return int((1 << self.pick(largest, largest, self.int(1, largest))) - 1)
 
     def grad(self, n: int, bound: int = 32767) -> NDArray[np.uint8]:
@@ -283,6 +290,40 @@ def softmax_cross_entropy(m: Maker) -> Args:
     ]
 
 
+def _per_channel_loss(m: Maker, most: int) -> tuple[Params, Args]:
+    """Sums, with factors that keep |requantize(sum)| <= most, channel by channel."""
+    n, channels = m.pick((1, 1), (6, 3), (40, 40), (640, 1), (2000, 10))
+    left = m.int(0, 12)
+    span = m.pick(most - 1 >> left, min(2**14, most - 1 >> left))
+    multiplier, _ = m.channel_factors(channels)
+    shift = m.array(channels, m.pick(left, -31, -4), left, "int8")
+    p = {"size": n, "channels": channels, "limit": m.limit()}
+    return p, [m.array(n, -span, span, "int32"), multiplier, shift]
+
+
+@case
+def sigmoid_cross_entropy(m: Maker) -> Args:
+    p, args = _per_channel_loss(m, 2**30)
+    n = p["size"]
+    p["reciprocal_bits"] = 16 + n.bit_length() - 1
+    p["reciprocal"] = m.pick(2**15, 2**16, ((1 << p["reciprocal_bits"]) + n // 2) // n)
+    target = m.array(n, 0, 1, "int8")
+    return [p, *args, target, m.garbage(grad_bytes(n)), m.garbage(4)]
+
+
+@case
+def mean_squared_error(m: Maker) -> Args:
+    p, args = _per_channel_loss(m, 2**29)
+    p |= {"exponent": m.int(-60, 20), "loss_shift": m.int(-20, 70)}
+    p["loss_factor"] = m.pick(2**15, 2**16, m.int(2**15, 2**16))
+    for name in ("output", "input"):
+        multiplier, shift = m.factors((-31, 20))
+        p[name] = {"zero": m.int(-128, 127), "multiplier": multiplier, "shift": shift}
+        p[name]["shift"] = min(shift, 20)
+    n = p["size"]
+    return [p, *args, m.int(0, 1), m.int8(n), m.garbage(grad_bytes(n)), m.garbage(4)]
+
+
 # ---- backward --------------------------------------------------------------------------------
 
 
@@ -304,7 +345,9 @@ def grad_add(m: Maker) -> Args:
 
 def _bwd_input(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8], most: int) -> Args:
     p = {"window": w, "limit": m.limit(), "exponent": m.int(-30, 10)}
-    dy = m.grad(size_out(w), INT32_MAX // max(1, most))
+    p["headroom"] = m.pick(0, m.int(0, 8))
+    bound = min(32767, INT32_MAX // max(1, most)) >> p["headroom"]
+    dy = m.grad(size_out(w), bound)
     scale = m.array(w["out_c"], 0, 2**15, "uint16")
     dx = m.garbage(grad_bytes(int(np.prod(shape_in(w)))))
     return [p, dy, weights, scale, dx, scratch(m, kernel, p)]
@@ -380,7 +423,7 @@ def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int
     x = m.int8(*shape_in(w))
     values = gather(w, x.astype(np.int64) - p["in_zero"])
     dy = m.grad(size_out(w), INT32_MAX // max(1, int(np.abs(values).sum(axis=1).max())))
-    row = int(np.abs(values).sum(axis=1).max()) * int(np.abs(dy[4:].view(np.int16)).max())
+    row = int(np.abs(values).sum(axis=1).max()) * int(np.abs(grad_mantissa(dy).astype(int)).max())
     p["row_shift"] = next(
         s for s in range(m.pick(0, 0, 9), 32) if w["out_h"] * ((row >> s) + 1) <= INT32_MAX
     )

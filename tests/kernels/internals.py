@@ -21,7 +21,7 @@ FUNCTIONS = {
     "requantize_s32": "int32_t a, int32_t b, int32_t c",
 }
 WRITER = """
-    typedef struct { int32_t exponent; int16_t mantissa[]; } tt_grad;
+    typedef struct { int32_t exponent; %s mantissa[]; } tt_grad;
     typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent; } tt_grad_writer;
     tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent);
     void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n);
@@ -38,7 +38,7 @@ UPDATE = """
 
 
 @cache
-def internals(narrow: bool) -> Any:
+def internals(narrow: bool, bits: int = 16) -> Any:
     """cffi's module: lib.mul_high(a, b) and so on, lib.tt_grad_push, lib.tt_delta, ..."""
     wrappers = ["static void update_weight(int32_t delta, int8_t *w, int8_t *fraction)"]
     wrappers.append("{ tt_update_weight(delta, w, fraction); }")
@@ -50,9 +50,9 @@ def internals(narrow: bool) -> Any:
         wrappers.append(f"static {result} {name}({parameters}) {{ return tt_{name}({names}); }}")
     return build_extension(
         "tt_internals",
-        WRITER + UPDATE + "\n".join(prototypes),
+        WRITER % f"int{bits}_t" + UPDATE + "\n".join(prototypes),
         [sources_dir() / "gradient.c", sources_dir() / "update.c"],
         [include_dir(), sources_dir()],
-        ("-DTT_NARROW=1",) if narrow else (),
+        (f"-DTT_NARROW={int(narrow)}", f"-DTT_GRADIENT_BITS={bits}"),
         preamble='#include "tt_gradient.h"\n#include "tt_update.h"\n' + "\n".join(wrappers),
     )

@@ -49,7 +49,7 @@ def test_types_are_read() -> None:
     grad = declarations().struct("tt_grad")
     assert [(f.name, f.type.base, f.type.flexible) for f in grad.fields] == [
         ("exponent", "int32_t", False),
-        ("mantissa", "int16_t", True),
+        ("mantissa", "tt_mantissa", True),
     ]
     assert declarations().constants["TT_ZERO_EXPONENT"] == -1000
     assert declarations().constants["TT_ABI"] >= 1

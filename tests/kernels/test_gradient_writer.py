@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_exponent, grad_mantissa
+from tinytrain.kernels.library import (
+    grad_buffer,
+    grad_bytes,
+    grad_exponent,
+    grad_mantissa,
+    gradient_bits,
+)
+from tinytrain.kernels.memory import mantissa_bits
 from tinytrain.kernels.reference.gradient import put
 
 from .internals import internals
@@ -18,7 +25,7 @@ Sums = NDArray[np.int32]
 
 def write(sums: Sums, limit: int, exponent: int, pieces: list[int]) -> bytes:
     """What the writer makes of sums that come in pieces of these lengths, again and again."""
-    module = internals(narrow=False)
+    module = internals(narrow=False, bits=mantissa_bits())
     memory = np.zeros(grad_bytes(sums.size), np.uint8)
     grad = module.ffi.cast("tt_grad *", memory.ctypes.data)
     writer = module.ffi.new("tt_grad_writer *", module.lib.tt_grad_begin(grad, limit, exponent))
@@ -31,6 +38,12 @@ def write(sums: Sums, limit: int, exponent: int, pieces: list[int]) -> bytes:
             at += n
     module.lib.tt_grad_end(writer)
     return memory.tobytes()
+
+
+def of(memory: bytes) -> tuple[int, NDArray[np.int64]]:
+    """Exponent and mantissas."""
+    grad = np.frombuffer(memory, np.uint8)
+    return grad_exponent(grad), grad_mantissa(grad).astype(np.int64)
 
 
 magnitudes = st.integers(0, 31).flatmap(lambda bits: st.integers(-(2**bits) + 1, 2**bits - 1))
@@ -73,3 +86,48 @@ def test_zero_has_an_exponent_that_never_dominates() -> None:
     memory = np.frombuffer(write(np.zeros(5, np.int32), 127, 60, [2]), np.uint8)
     assert grad_exponent(memory) == -1000
     assert memory.tobytes() == grad_buffer(np.zeros(5), -1000).tobytes()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    values=st.lists(magnitudes, min_size=1, max_size=40),
+    bits=st.integers(1, 7),
+    pieces=st.lists(st.integers(1, 7), min_size=1, max_size=4),
+)
+def test_int8_mantissas_do_not_depend_on_pieces(
+    values: list[int], bits: int, pieces: list[int]
+) -> None:
+    sums, limit = np.array(values, np.int32), 2**bits - 1
+    with gradient_bits(8):
+        whole = write(sums, limit, -3, [sums.size])
+        assert write(sums, limit, -3, pieces) == whole
+        assert write(-sums, limit, -3, pieces) == write(-sums, limit, -3, [sums.size])
+        reference = np.zeros(grad_bytes(sums.size), np.uint8)
+        put(reference, sums, limit, -3)
+        assert reference.tobytes() == whole
+
+
+@pytest.mark.parametrize("pieces", [[1], [64], [4096]])
+def test_int8_mantissas_are_near_and_unbiased(pieces: list[int]) -> None:
+    """Each is off by two thirds of a unit at most, and neither direction is preferred."""
+    rng = np.random.default_rng(5)
+    sums = (rng.normal(size=4096) * 2.0 ** rng.integers(4, 24)).astype(np.int32)
+    with gradient_bits(8):
+        exponent, mantissa = of(write(sums, 127, 0, pieces))
+    exact = sums / 2.0**exponent
+    error = (mantissa - exact) * np.sign(exact)
+    assert 63 <= np.abs(mantissa).max() <= 127
+    assert np.abs(error).max() <= 2 / 3 + 2.0**-exponent
+    assert abs(error.mean()) < 0.02
+    # nearest would have 1 / 12; thirds have 1 / 9
+    assert (error**2).mean() < 0.12
+
+
+@pytest.mark.parametrize(
+    "largest", [1, 126, 127, 128, 32768, 127 << 20, (127 << 20) - 1, 2**31 - 1]
+)
+def test_int8_mantissas_use_the_range(largest: int) -> None:
+    sums = np.array([0, -largest, largest // 3], np.int32)
+    with gradient_bits(8):
+        _, mantissa = of(write(sums, 127, 0, [2]))
+    assert 63 <= np.abs(mantissa).max() <= 127

@@ -161,7 +161,7 @@ def test_layer_input(rng: np.random.Generator, geometry: Geometry, multiplier: i
     layer = LayerCase(rng, geometry, multiplier)
     exponent = int(np.frexp(layer.w_scale.max())[1])
     scale = np.round(np.ldexp(layer.w_scale, 15 - exponent)).astype(np.uint16)
-    p = {"window": layer.window, "limit": LIMIT, "exponent": exponent}
+    p = {"window": layer.window, "limit": LIMIT, "exponent": exponent, "headroom": 0}
     kernel = f"tt_{layer.name}_bwd_input"
     dx = run_bwd(kernel, p, layer.x.size, layer.dy, layer.w, scale)
     assert_same_direction(read(dx, layer.x.shape), hwc(layer.real_x.grad))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.header import Function
-from tinytrain.kernels.library import Library, library
+from tinytrain.kernels.header import Function, declarations
+from tinytrain.kernels.library import Library, RangeChecker, gradient_bits, library
 from tinytrain.kernels.reference import KERNELS
 
 from .cases import CASES, Args, arguments
@@ -22,14 +23,31 @@ EXTRA = tuple(os.environ.get("TINYTRAIN_TEST_FLAGS", "").split())
 VARIANTS = {"wide": EXTRA, "narrow": (*EXTRA, "-DTT_NARROW=1")}
 CANARY = 64
 
+range_checker = cache(RangeChecker)
+
+
+def with_gradients(name: str) -> bool:
+    return any(p.type.base == "tt_grad" for p in declarations().function(name).parameters)
+
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("name", sorted(CASES))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_c_equals_reference(name: str, variant: str, data: st.DataObject) -> None:
-    args = data.draw(arguments(name))
-    compiled = library(VARIANTS[variant])
+    check(name, VARIANTS[variant], data.draw(arguments(name)))
+
+
+@pytest.mark.parametrize("name", sorted(filter(with_gradients, CASES)))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_c_equals_reference_with_int8_gradients(name: str, data: st.DataObject) -> None:
+    with gradient_bits(8):
+        check(name, EXTRA, data.draw(arguments(name)), bits=8)
+
+
+def check(name: str, flags: tuple[str, ...], args: Args, bits: int = 16) -> None:
+    compiled = library(flags, bits)
     expected, guarded = copies(args, 0), copies(args, CANARY)
     result = KERNELS[name](*expected)
     assert run(compiled, name, guarded) == result
@@ -75,3 +93,15 @@ def is_scratch(function: Function, parameter: str, args: Args) -> bool:
     if parameter == "d" and "weight" in function.name:
         return args[3] is not None
     return parameter == "scratch"
+
+
+@pytest.mark.parametrize("bits", [16, 8])
+@pytest.mark.parametrize("name", sorted(filter(with_gradients, CASES)))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_sum_leaves_its_range(name: str, bits: int, data: st.DataObject) -> None:
+    """Neither sums nor steps on the way to them, for all that the header allows."""
+    checker = range_checker(bits)
+    with gradient_bits(bits):
+        checker.kernels.call(name, *data.draw(arguments(name)))
+    assert checker.failures == 0

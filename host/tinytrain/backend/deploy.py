@@ -166,20 +166,28 @@ def _verify(board: _Board, test: SelfTest) -> tuple[str, int]:
     script = (mpy_module_dir() / "selftest.py").read_text(encoding="utf-8")
     board.run(script, "import of tinytrain")
     *trainer, free = board.run("make()", "tinytrain.Trainer('model.ttw')").splitlines()
-    for at in range(0, len(test.x), PART_BYTES):
-        part = base64.b64encode(test.x[at : at + PART_BYTES]).decode()
-        board.run(f"put({at}, '{part}')", "sending the input")
+    _send(board, "x", test.x)
+    if test.target:
+        board.run(f"y = bytearray({len(test.target)})", "making a target")
+        _send(board, "y", test.target)
     output = bytes.fromhex(board.run("predict()", "predict", STEP_SECONDS))
     _compare("predict()", output.hex(" "), test.output.hex(" "))
     board.run(f"trainer.lr = {test.lr!r}", "setting lr")
     for number, (label, expected) in enumerate(zip(test.labels, test.losses, strict=True), 1):
-        bits = board.run(f"step({label})", f"step {number}", STEP_SECONDS)
+        bits = board.run(f"step({'y' if test.target else label})", f"step {number}", STEP_SECONDS)
         _compare(f"the loss of step {number}", f"{int(bits):08x}", f"{expected:08x}")
     length, crc = map(int, board.run("state()", "reading the state", STEP_SECONDS).split())
     expected_state = f"{test.state_bytes} bytes, CRC {test.state_crc:08x}"
     _compare("the state", f"{length} bytes, CRC {crc:08x}", expected_state)
     board.run("end()", "deinit")
     return " ".join(trainer), int(free)
+
+
+def _send(board: _Board, name: str, data: bytes) -> None:
+    """Fill a bytearray on the board."""
+    for at in range(0, len(data), PART_BYTES):
+        part = base64.b64encode(data[at : at + PART_BYTES]).decode()
+        board.run(f"put({name}, {at}, '{part}')", "sending the input")
 
 
 def _compare(what: str, got: str, expected: str) -> None:

@@ -90,19 +90,21 @@ def build_natmod(
     work_dir: Path,
     *,
     compact: Collection[Path] = (),
+    defines: Sequence[str] = (),
     bss: Collection[str] = (),
     jobs: int = 2,
     progress: Progress = lambda what, done, total: None,
 ) -> NatmodReport:
     """Build the module `out` for a target. The bytes depend on the sources and the tools alone.
 
-    compact: sources to be compiled for size instead of speed. bss: the only zeroed variables that
-    the module may have (global ones: a static one would not be relocated).
+    compact: sources to be compiled for size instead of speed. defines: macros, "NAME=VALUE".
+    bss: the only zeroed variables that the module may have (global ones: a static one would not be
+    relocated).
     """
     tools = toolchain(target)
     work_dir.mkdir(parents=True, exist_ok=True)
     _mpy_ld(work_dir, tools, "--preprocess", "-o", QSTRS, *map(str, sources))
-    flags = _compile_flags(tools, include_dirs)
+    flags = [*_compile_flags(tools, include_dirs), *(f"-D{text}" for text in defines)]
     commands = [
         (source, [*flags, "-Os" if source in compact else "-O2"], f"{i:02}-{source.stem}.o")
         for i, source in enumerate(sources)

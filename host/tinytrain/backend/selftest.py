@@ -17,8 +17,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """predict(x) of the untrained model is `output`; then step(x, label) for each label, at this
-    learning rate, gives these losses (bits of IEEE 754 singles) and a state of this length and CRC.
+    """predict(x) of the untrained model is `output`; then step(x, label) for each label, or
+    step(x, target) as often if there is a target, at this learning rate, gives these losses (bits
+    of IEEE 754 singles) and a state of this length and CRC.
     """
 
     x: bytes
@@ -28,6 +29,7 @@ class SelfTest:
     losses: tuple[int, ...]
     state_bytes: int
     state_crc: int
+    target: bytes = b""
 
     @classmethod
     def of(
@@ -38,6 +40,7 @@ class SelfTest:
         lr: float,
         losses: Sequence[float],
         state: bytes,
+        target: bytes = b"",
     ) -> Self:
         """From what a simulated Trainer took and gave; x and output: int8 arrays or bytes."""
         return cls(
@@ -48,6 +51,7 @@ class SelfTest:
             tuple(float_bits(loss) for loss in losses),
             len(state),
             zlib.crc32(state),
+            target,
         )
 
     def to_json(self) -> str:
@@ -61,6 +65,7 @@ class SelfTest:
             "losses": [f"{bits:08x}" for bits in self.losses],
             "state_bytes": self.state_bytes,
             "state_crc": f"{self.state_crc:08x}",
+            "target": base64.b64encode(self.target).decode(),
         }
         return json.dumps(fields, indent=2) + "\n"
 
@@ -79,6 +84,7 @@ class SelfTest:
                 tuple(int(bits, 16) for bits in fields["losses"]),
                 int(fields["state_bytes"]),
                 int(fields["state_crc"], 16),
+                base64.b64decode(fields["target"], validate=True),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BoardError(f"selftest.json cannot be read ({error}); build again") from error

@@ -14,13 +14,14 @@ from tinytrain.errors import BuildError
 class Toolchain:
     """A GNU compiler and the options that make it produce code for a target.
 
+    install: what a user without the compiler has to do.
     tested: whether the test bed has a board that runs the result.
     """
 
     target: str
     prefix: str
     flags: tuple[str, ...]
-    package: str
+    install: str
     tested: bool
 
     @property
@@ -33,7 +34,7 @@ class Toolchain:
         if path is None:
             raise BuildError(
                 f"building for {self.target} needs {self.compiler}, which is not installed: "
-                f"install the package {self.package} (Debian: apt-get install {self.package})"
+                f"{self.install}"
             )
         return path
 
@@ -44,19 +45,25 @@ class Toolchain:
         return Path(found.stdout.strip())
 
 
-def _row(target: str, prefix: str, flags: str, package: str, *, tested: bool = False) -> Toolchain:
-    return Toolchain(target, prefix, tuple(flags.split()), package, tested)
+def _row(target: str, prefix: str, flags: str, install: str, *, tested: bool = False) -> Toolchain:
+    return Toolchain(target, prefix, tuple(flags.split()), install, tested)
 
 
-_ARM = ("arm-none-eabi-", "gcc-arm-none-eabi")
-_XTENSA = ("xtensa-esp32-elf-", "gcc-xtensa-esp32-elf")
+_ARM = ("arm-none-eabi-", "apt-get install gcc-arm-none-eabi")
+_XTENSA = ("xtensa-esp32-elf-", "Debian has no package; put ESP-IDF's toolchain on the PATH")
 
 # Modules pass no float by value and compute with none: the Cortex-M rows therefore use no FPU
 # registers either, and one module serves hard-float and softfp firmwares (STM32F4 and Pico 2).
 TOOLCHAINS = {
     row.target: row
     for row in (
-        _row("x64", "", "-fno-stack-protector -fcf-protection=none", "gcc", tested=True),
+        _row(
+            "x64",
+            "",
+            "-fno-stack-protector -fcf-protection=none",
+            "apt-get install gcc",
+            tested=True,
+        ),
         _row("armv6m", _ARM[0], "-mthumb -mcpu=cortex-m0", _ARM[1], tested=True),
         _row("armv7m", _ARM[0], "-mthumb -mcpu=cortex-m3", _ARM[1]),
         _row(
@@ -68,7 +75,7 @@ TOOLCHAINS = {
             "rv32imc",
             "riscv64-unknown-elf-",
             "-march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0",
-            "gcc-riscv64-unknown-elf",
+            "apt-get install gcc-riscv64-unknown-elf",
             tested=True,
         ),
         _row("xtensawin", _XTENSA[0], "-mlongcalls", _XTENSA[1]),

@@ -19,6 +19,7 @@ from tinytrain.plan.arena import Arena
 
 RUNTIME_NAMES = {
     Runtime.LABEL: "label",
+    Runtime.TARGET: "target",
     Runtime.RATE: "rate",
     Runtime.LOSS: "&loss",
     Runtime.COUNT: "(int32_t)steps[1]",
@@ -45,7 +46,24 @@ class _Structs:
         return self.names.setdefault(text, f"p{len(self.names)}")
 
     def lines(self) -> list[str]:
-        return [f"static const {text % name}" for text, name in self.names.items()]
+        return [_wrap(f"static const {text % name}", 4) for text, name in self.names.items()]
+
+
+WIDTH = 100
+
+
+def _wrap(text: str, indent: int) -> str:
+    """A declaration or call on lines of at most WIDTH, broken after commas."""
+    lines = [""]
+    for part in text.replace(", ", ",\0").split("\0"):
+        room = WIDTH - len(lines[-1]) - 1
+        if not lines[-1]:
+            lines[-1] = part
+        elif len(part) <= room:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(" " * indent + part)
+    return "\n".join(lines)
 
 
 def generate(graph: Graph, program: Program, arena: Arena) -> Source:
@@ -90,8 +108,14 @@ def _call(call: KernelCall, arena: Arena, structs: _Structs) -> str:
         for name, argument in call.args.items()
     }
     arguments = ", ".join(function.arrange(texts))
-    comment = f"    /* {call.comment.replace('*/', '')} */\n" if call.comment else ""
-    return f"{comment}    {call.kernel}({arguments});"
+    comment = f"    /* {_one_line(call.comment)} */\n" if call.comment else ""
+    return comment + _wrap(f"    {call.kernel}({arguments});", 8)
+
+
+def _one_line(text: str) -> str:
+    """Names come from model files: nothing of them may end the comment or begin another."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable.replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
 
 
 def _argument(argument: Argument, ctype: CType | None, arena: Arena, structs: _Structs) -> str:
@@ -140,7 +164,9 @@ def _step(calls: list[str]) -> list[str]:
     return [
         "",
         "int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,",
-        "                      tt_rate *rate, int32_t label) {",
+        "                      tt_rate *rate, int32_t label, const int8_t *target) {",
+        "    (void)label;",
+        "    (void)target;",
         "    int32_t loss;",
         "    uint32_t *steps = (uint32_t *)state;",
         "    tt_rate_begin(rate, *steps);",
@@ -156,9 +182,9 @@ def _batch(calls: list[str]) -> list[str]:
     return [
         "",
         "int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena,",
-        "                            tt_rate *rate, int32_t label) {",
+        "                            tt_rate *rate, int32_t label, const int8_t *target) {",
         "    rate->accumulate = 1;",
-        "    int32_t loss = tt_model_step(weights, state, arena, rate, label);",
+        "    int32_t loss = tt_model_step(weights, state, arena, rate, label, target);",
         "    rate->accumulate = 0;",
         "    ++((uint32_t *)state)[1];",
         "    return loss;",
@@ -185,7 +211,10 @@ def _macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]:
         "TT_WEIGHTS_BYTES": str(program.weights.size),
         "TT_STATE_BYTES": str(program.state_bytes),
         "TT_ARENA_BYTES": str(arena.nbytes),
+        "TT_LOSS": f"TT_LOSS_{program.loss.name if program.loss else 'NONE'}",
+        "TT_LOSS_BITS": str(program.loss_bits),
         "TT_CLASSES": str(program.classes),
+        "TT_MODEL_GRADIENT_BITS": str(program.gradients.bits),
         "TT_MOMENTUM": str(int(program.optimizer.momentum and bool(program.step))),
         "TT_DECAY": str(int(program.optimizer.decays and bool(program.step))),
         "TT_BATCH": str(int(bool(program.apply))),

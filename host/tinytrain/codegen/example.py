@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tinytrain.ir.graph import Graph
+from tinytrain.ir.loss import Loss
+from tinytrain.ir.program import Program
 
 TRAIN = '''"""Fine-tune {name} on this board. Replace `examples` by your own data."""
 
@@ -12,15 +14,15 @@ import tinytrain
 
 
 def examples():
-    """Yield (x, y): {size} int8 values ({inputs}) and a label 0 .. {last}.
+    """Yield (x, y): {size} int8 values ({inputs}) and {wanted}.
 
     int8 value = round(real / {scale:.7g}) + {zero}.
     """
     x = bytearray({size})
-    for y in range({classes}):
+    for n in range({examples}):
         for i in range(len(x)):
-            x[i] = (i * (y + 3) + y) & 0xFF
-        yield x, y
+            x[i] = (i * (n + 3) + n) & 0xFF
+        yield x, {y}
 
 
 gc.collect()
@@ -46,15 +48,29 @@ print("class", trainer.classify(x))
 '''
 
 
-def example(graph: Graph, classes: int) -> str:
+def example(graph: Graph, program: Program) -> str:
     """A MicroPython script that runs as it is."""
-    source = graph.tensors[graph.input.tensor]
-    return (TRAIN if classes else PREDICT).format(
+    source, result = graph.tensors[graph.input.tensor], graph.tensors[graph.output.tensor]
+    examples, y, wanted = program.classes, "n", f"a label 0 .. {program.classes - 1}"
+    if program.loss is Loss.SIGMOID:
+        y = f"bytes(c == n % {program.classes} for c in range({program.classes}))"
+        examples, wanted = (
+            min(program.classes, 4),
+            f"{program.classes} bytes, 0 or 1 for each class",
+        )
+    elif program.loss is Loss.MSE and source.size == result.size:
+        examples, y, wanted = 4, "None", "None, to learn towards x, or int8 values for each output"
+    elif program.loss is Loss.MSE:
+        examples, y = 4, f"bytes({result.size})"
+        wanted = f"{result.size} int8 values, round(real / {result.quant.per_tensor:.7g})"
+        wanted += f" + {result.quant.zero_point}"
+    return (TRAIN if program.loss else PREDICT).format(
         name=graph.name,
         inputs="x".join(map(str, graph.input.shape)),
         size=source.size,
-        classes=classes,
-        last=classes - 1,
+        examples=examples,
+        y=y,
+        wanted=wanted,
         scale=source.quant.per_tensor,
         zero=source.quant.zero_point,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinytrain.ir.graph import Graph
+from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Program
 
 TEMPLATE = '''"""The native module of {name}: {inputs} int8 -> {outputs} int8."""
@@ -15,9 +16,10 @@ class Buffer(Protocol):
 class Trainer:
     """One instance of the model.
 
-    input: int8 {inputs}, scale {scale!r}, zero point {zero}; labels 0 .. {last}.
+    input: int8 {inputs}, scale {scale!r}, zero point {zero}; {learns}.
     """
 
+    name: str
     lr: float
     """Learning rate, 0.01 at first."""
 {attributes}    state: bytearray
@@ -35,8 +37,11 @@ class Trainer:
     def __init__(self, weights: str | Buffer) -> None:
         """weights: path of model.ttw, or a buffer with its content (a memoryview of flash needs no
         RAM)."""
-    def step(self, x: Buffer, y: int) -> float:
-        """Forward, backward and update for one example; returns the loss. x: {size} int8."""
+    def step(self, x: Buffer, {y}) -> float:
+        """Forward, backward and update for one example; returns the loss ({loss}).
+
+        x: {size} int8. y: {wanted}.
+        """
 {methods}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
         """The model's int8 output; with `out` nothing is allocated."""
     def classify(self, x: Buffer) -> int:
@@ -56,7 +61,7 @@ MOMENTUM = '''    momentum: float
 DECAY = '''    weight_decay: float
     """weight_decay * w is added to the gradient of each trained weight; 0 at first."""
 '''
-BATCH = '''    def accumulate(self, x: Buffer, y: int) -> float:
+BATCH = '''    def accumulate(self, x: Buffer, {y}) -> float:
         """As step, but the gradient is added up for apply(); returns the loss."""
     def apply(self) -> None:
         """Update with the mean gradient of what was accumulated, if anything was."""
@@ -64,17 +69,33 @@ BATCH = '''    def accumulate(self, x: Buffer, y: int) -> float:
 
 
 def stub(graph: Graph, program: Program) -> str:
-    """The stub file of a build."""
+    """The stub file of a model."""
     optimizer = program.optimizer
-    source = graph.tensors[graph.input.tensor]
+    source, result = graph.tensors[graph.input.tensor], graph.tensors[graph.output.tensor]
+    learns, y, wanted = "it only predicts", "y: int", "nothing: it was built to predict only"
+    match program.loss:
+        case Loss.SOFTMAX:
+            learns = f"labels 0 .. {program.classes - 1}"
+            wanted = f"the label, 0 .. {program.classes - 1}"
+        case Loss.SIGMOID:
+            learns = f"{program.classes} labels, 0 or 1 each"
+            y, wanted = "y: Buffer", f"{program.classes} bytes, 0 or 1"
+        case Loss.MSE:
+            learns, y = "learns towards targets", "y: Buffer"
+            wanted = f"{result.size} int8, quantized as the output"
+            if source.size == result.size:
+                y, wanted = "y: Buffer | None = None", f"{wanted}; without it x is the target"
     return TEMPLATE.format(
         name=graph.name,
         inputs="x".join(map(str, graph.input.shape)),
         outputs="x".join(map(str, graph.output.shape)),
         scale=source.quant.per_tensor,
         zero=source.quant.zero_point,
-        last=program.classes - 1,
         attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
-        methods=BATCH if optimizer.batch else "",
+        methods=BATCH.format(y=y) if optimizer.batch else "",
         size=source.size,
+        loss=program.loss.value if program.loss else "none",
+        learns=learns,
+        y=y,
+        wanted=wanted,
     )

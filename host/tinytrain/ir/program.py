@@ -9,7 +9,25 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import PLAIN, Optimizer
+
+
+class GradientType(Enum):
+    """What the mantissas of a build's gradients are."""
+
+    INT16 = "int16"
+    INT8 = "int8"
+
+    @property
+    def bits(self) -> int:
+        """Width of a mantissa."""
+        return 8 if self is GradientType.INT8 else 16
+
+    @property
+    def largest(self) -> int:
+        """Largest |mantissa|."""
+        return int((1 << (self.bits - 1)) - 1)
 
 
 class Region(Enum):
@@ -40,6 +58,7 @@ class Runtime(Enum):
     """Arguments that only the caller of a step knows."""
 
     LABEL = "label"
+    TARGET = "target"
     RATE = "rate"
     LOSS = "loss"
     COUNT = "count"  # of examples whose gradients were added up
@@ -103,7 +122,11 @@ class StateField:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """Everything that runs on the device, before memory planning."""
+    """Everything that runs on the device, before memory planning.
+
+    loss: None if the program only predicts. classes: labels are 0 .. classes - 1 (softmax), or one
+    bit for each (sigmoid); else 0. loss_bits: losses are in units of 2^-loss_bits.
+    """
 
     name: str
     predict: tuple[KernelCall, ...]
@@ -115,5 +138,8 @@ class Program:
     state_bytes: int
     state: tuple[StateField, ...]
     initial: Sequence[Initial]
+    loss: Loss | None = None
+    loss_bits: int = 20
+    gradients: GradientType = GradientType.INT16
     optimizer: Optimizer = PLAIN
     apply: tuple[KernelCall, ...] = ()

@@ -26,6 +26,9 @@ INTEGER_RANGES: Final[Mapping[str, tuple[int, int]]] = {
     **{f"uint{bits}_t": (0, 2**bits - 1) for bits in (8, 16, 32)},
 }
 
+# What gradients consist of: the one type that the header leaves to whoever includes it.
+MANTISSA: Final = "tt_mantissa"
+
 # Structs that live in memory; a first parameter of another type holds a kernel's parameters.
 DATA_STRUCTS: Final = frozenset({"tt_grad", "tt_rate", "tt_sums"})
 
@@ -149,9 +152,10 @@ def header_path() -> Path:
     return include_dir() / "tinytrain_kernels.h"
 
 
-def header_text() -> str:
-    """The header as it is; cffi's cdef() reads it."""
-    return header_path().read_text(encoding="utf-8")
+def header_text(gradient_bits: int = 16) -> str:
+    """The header with the type it stands on; cffi's cdef() reads it."""
+    mantissa = f"typedef int{gradient_bits}_t {MANTISSA};\n"
+    return mantissa + header_path().read_text(encoding="utf-8")
 
 
 def include_dir() -> Path:
@@ -167,7 +171,7 @@ def sources_dir() -> Path:
 @cache
 def declarations() -> Declarations:
     """The header, parsed."""
-    return parse(header_text())
+    return parse(header_path().read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> Declarations:
@@ -177,7 +181,7 @@ def parse(text: str) -> Declarations:
     defines = re.finditer(r"^#define (\w+) (-?\w+) *$", text, flags=re.MULTILINE)
     constants = {m[1]: int(m[2], 0) for m in defines}
     text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
-    typedefs = "".join(f"typedef int {name};" for name in INTEGER_RANGES)
+    typedefs = "".join(f"typedef int {name};" for name in (*INTEGER_RANGES, MANTISSA))
     try:
         tree = c_parser.CParser().parse(typedefs + text, "tinytrain_kernels.h")
     except c_parser.ParseError as error:
@@ -185,7 +189,7 @@ def parse(text: str) -> Declarations:
     functions: dict[str, Function] = {}
     structs: dict[str, Struct] = {}
     for node in tree.ext:
-        if isinstance(node, c_ast.Typedef) and node.name not in INTEGER_RANGES:
+        if isinstance(node, c_ast.Typedef) and hasattr(node.type.type, "decls"):
             structs[node.name] = Struct(node.name, _variables(node.type.type.decls))
         elif isinstance(node.type, c_ast.FuncDecl):
             functions[node.name] = _function(node)

@@ -20,7 +20,14 @@ from tinytrain.kernels.header import (
     include_dir,
     sources_dir,
 )
-from tinytrain.kernels.memory import Bytes, grad_buffer, grad_bytes, grad_exponent, grad_mantissa
+from tinytrain.kernels.memory import (
+    Bytes,
+    grad_buffer,
+    grad_bytes,
+    grad_exponent,
+    grad_mantissa,
+    gradient_bits,
+)
 
 __all__ = [
     "Bytes",
@@ -30,6 +37,7 @@ __all__ = [
     "grad_bytes",
     "grad_exponent",
     "grad_mantissa",
+    "gradient_bits",
     "library",
     "rate_buffer",
 ]
@@ -110,11 +118,55 @@ def _check_array(parameter: Variable, array: NDArray[Any]) -> None:
 
 
 @cache
-def library(flags: tuple[str, ...] = ()) -> Library:
-    """The kernels, compiled with extra compiler flags (say, a sanitizer)."""
+def library(flags: tuple[str, ...] = (), bits: int = 16) -> Library:
+    """The kernels for gradients of 16 or 8 bits, compiled with extra flags (say, a sanitizer)."""
     sources = sorted(sources_dir().glob("*.c"))
-    module = build_extension("tinytrain_kernels", header_text(), sources, [include_dir()], flags)
+    module = build_extension(
+        "tinytrain_kernels",
+        header_text(bits),
+        sources,
+        [include_dir()],
+        (*flags, f"-DTT_GRADIENT_BITS={bits}"),
+    )
     return Library(module.ffi, module.lib, declarations())
+
+
+class RangeChecker:
+    """Kernels that form all sums in 64 bits and note those that leave 32.
+
+    kernels: what to call. failures: how many sums were too large so far; where: file and line of
+    the first.
+    """
+
+    def __init__(self, bits: int = 16) -> None:
+        """Compile them, or find them compiled."""
+        module = build_extension(
+            "tinytrain_checked",
+            header_text(bits) + "extern int tt_range_failures, tt_range_line;\n",
+            sorted(sources_dir().glob("*.c")),
+            [include_dir()],
+            ("-DTT_CHECK_RANGES", f"-DTT_GRADIENT_BITS={bits}"),
+            preamble=_CHECKED,
+        )
+        self.kernels = Library(module.ffi, module.lib, declarations())
+        self._start: int = module.lib.tt_range_failures
+
+    @property
+    def failures(self) -> int:
+        """Sums that left 32 bits since this object was made."""
+        return int(self.kernels.lib.tt_range_failures) - self._start
+
+
+_CHECKED = """
+#include "tinytrain.h"
+int tt_range_failures, tt_range_line;
+void tt_range_error(const char *file, int line);
+void tt_range_error(const char *file, int line) {
+    (void)file;
+    tt_range_failures++;
+    tt_range_line = line;
+}
+"""
 
 
 def rate_buffer(

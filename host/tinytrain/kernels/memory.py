@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import numpy as np
@@ -13,17 +16,36 @@ Bytes = NDArray[np.uint8]
 _GRAD_HEADER: Final = 4
 
 
-def grad_bytes(n: int) -> int:
+_BITS: Final[ContextVar[int]] = ContextVar("gradient_bits", default=16)
+
+
+@contextmanager
+def gradient_bits(bits: int) -> Iterator[None]:
+    """Inside, everything here and the reference kernels take mantissas to have 16 or 8 bits."""
+    token = _BITS.set(bits)
+    try:
+        yield
+    finally:
+        _BITS.reset(token)
+
+
+def mantissa_bits() -> int:
+    """The width of mantissas here."""
+    return _BITS.get()
+
+
+def grad_bytes(n: int, bits: int | None = None) -> int:
     """Size of a gradient of n elements."""
-    return _GRAD_HEADER + 2 * n
+    return _GRAD_HEADER + (bits or mantissa_bits()) // 8 * n
 
 
 def grad_buffer(mantissa: ArrayLike, exponent: int = 0) -> Bytes:
-    """A new gradient in memory: int32 exponent, int16 mantissas."""
+    """A new gradient in memory: int32 exponent, then the mantissas."""
     values = np.asarray(mantissa)
-    if values.size and not -32768 <= values.min() <= values.max() <= 32767:
-        raise ValueError("mantissas must fit int16")
-    memory = np.zeros(_GRAD_HEADER + 2 * values.size, np.uint8)
+    largest = (1 << (mantissa_bits() - 1)) - 1
+    if values.size and not -largest - 1 <= values.min() <= values.max() <= largest:
+        raise ValueError(f"mantissas must fit int{mantissa_bits()}")
+    memory = np.zeros(grad_bytes(values.size), np.uint8)
     memory[:_GRAD_HEADER].view(np.int32)[0] = exponent
     grad_mantissa(memory)[:] = values.reshape(-1)
     return memory
@@ -34,9 +56,9 @@ def grad_exponent(memory: Bytes) -> int:
     return int(memory[:_GRAD_HEADER].view(np.int32)[0])
 
 
-def grad_mantissa(memory: Bytes) -> NDArray[np.int16]:
+def grad_mantissa(memory: Bytes) -> NDArray[Any]:
     """The mantissas of a gradient in memory, as a view."""
-    return memory[_GRAD_HEADER:].view(np.int16)
+    return memory[_GRAD_HEADER:].view(np.int8 if mantissa_bits() == 8 else np.int16)
 
 
 def view(memory: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from tinytrain.passes.update import LayerUpdate, Scheme
 class GradKind(Enum):
     """What a GradOp computes."""
 
-    LOSS = "loss"  # the head's sums and the label -> gradient of the logits
+    LOSS = "loss"  # the head's sums and the label or target -> their gradient
     CLIP = "clip"  # zero where the forward pass clamped
     ADD = "add"  # sum of two gradients of one tensor
     INPUT = "input"  # gradient of the node's input from that of its output

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.optimizer import Optimizer
-from tinytrain.ir.program import Buffer, Region, StructValue
-from tinytrain.kernels.library import library
+from tinytrain.ir.program import Buffer, GradientType, Region, StructValue
+from tinytrain.kernels.library import grad_bytes, library
 from tinytrain.passes.head import Head
 from tinytrain.passes.lower_forward import ForwardContext
 from tinytrain.passes.update import Scheme
@@ -16,7 +16,9 @@ from tinytrain.passes.update import Scheme
 
 @dataclass(frozen=True, slots=True)
 class BackwardContext:
-    """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update."""
+    """What a backward rule sees. sums: the head's 32-bit sums. largest: real value that the
+    loss can take from them. keep: store sums, do not update.
+    """
 
     forward: ForwardContext
     scheme: Scheme
@@ -25,6 +27,7 @@ class BackwardContext:
     sums: Buffer
     gradients: Mapping[str, Buffer]
     limits: Mapping[str, int]
+    largest: float
     keep: bool
 
     @property
@@ -33,9 +36,9 @@ class BackwardContext:
         return self.forward.graph
 
 
-def gradient_buffer(name: str, size: int) -> Buffer:
+def gradient_buffer(name: str, size: int, kind: GradientType) -> Buffer:
     """A tt_grad of `size` mantissas in the arena."""
-    return Buffer(name, Region.ARENA, 4 + 2 * size, "tt_grad")
+    return Buffer(name, Region.ARENA, grad_bytes(size, kind.bits), "tt_grad")
 
 
 def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:

@@ -22,11 +22,14 @@ from tinytrain.passes.update import Scheme
 
 SMALLEST_LIMIT = 127
 MANTISSA_MAX = 32767
+HEADROOM_MAX = 8
 
 
-def limits(graph: Graph, scheme: Scheme, ops: tuple[GradOp, ...]) -> Mapping[str, int]:
-    """The limit of every gradient, 2^k - 1: what all ops that read it can bear."""
-    bound: dict[str, int] = {op.output: MANTISSA_MAX for op in ops if op.output is not None}
+def limits(
+    graph: Graph, scheme: Scheme, ops: tuple[GradOp, ...], largest: int = MANTISSA_MAX
+) -> Mapping[str, int]:
+    """The limit of every gradient, 2^k - 1: what its type and all ops that read it can bear."""
+    bound: dict[str, int] = {op.output: largest for op in ops if op.output is not None}
     for op in ops:
         for gradient in op.inputs:
             bound[gradient] = min(bound[gradient], _bearable(graph, scheme, op))
@@ -96,39 +99,58 @@ def forward_sum(graph: Graph, scheme: Scheme, node: Node) -> int:
     return int(magnitude.sum(axis=axes).max()) * input_span(graph, node)
 
 
+def headroom(graph: Graph, scheme: Scheme, node: Node, limit: int) -> int:
+    """By how many bits a layer's dx may shift dy up before anything is rounded.
+
+    For int8 mantissas, whose few bits channels of small weight scales would lose; int16 ones of the
+    usual limit leave no room.
+    """
+    is_conv = isinstance(node.attrs, Conv2D)
+    most = (conv_weight_sum if is_conv else depthwise_weight_sum)(graph, scheme, node)
+    bits = 0
+    while bits < HEADROOM_MAX and limit << (bits + 1) <= min(
+        MANTISSA_MAX, INT32_MAX // max(1, most)
+    ):
+        bits += 1
+    return bits
+
+
 def bias_limit(graph: Graph, scheme: Scheme, node: Node) -> int:
     """Largest |bias| that training may reach: forward sums and updates stay below 2^31."""
     return max(0, min(2**30, INT32_MAX - forward_sum(graph, scheme, node)))
 
 
-LOGIT_MAX = 2**18  # in real value: 2^30 in units of 2^-12
+LOGIT_MAX = 2.0**18  # in real value: 2^30 in units of 2^-12
 
 
-def _logit_room(graph: Graph, scheme: Scheme, node: Node) -> int:
-    """What is left for the head's bias, in units of its sums, so that logits stay in range."""
-    largest = int(LOGIT_MAX / float(sum_scales(graph, node).max())) - 1
-    return min(largest, INT32_MAX) - forward_sum(graph, scheme, node)
+def _output_room(graph: Graph, scheme: Scheme, node: Node, largest: float) -> int:
+    """What is left for the head's bias, in units of its sums, so that outputs stay in range."""
+    most = int(largest / float(sum_scales(graph, node).max())) - 1
+    return min(most, INT32_MAX) - forward_sum(graph, scheme, node)
 
 
-def head_bias_limit(graph: Graph, scheme: Scheme, node: Node) -> int:
-    """As bias_limit for the layer whose sums are the logits."""
-    return max(0, _logit_room(graph, scheme, node))
+def head_bias_limit(graph: Graph, scheme: Scheme, node: Node, largest: float = LOGIT_MAX) -> int:
+    """As bias_limit for the layer whose sums enter a loss that takes |output| <= largest."""
+    return max(0, _output_room(graph, scheme, node, largest))
 
 
-def check_logits(graph: Graph, scheme: Scheme, head: Head) -> None:
-    """BuildError if the head's logits could leave the fixed point of the loss."""
+def largest_bias(graph: Graph, node: Node) -> int:
+    """The largest |bias| of a layer as the model has it."""
+    data = graph.tensors[node.bias].data if node.bias is not None else None
+    return 0 if data is None else int(np.abs(data.astype(np.int64)).max())
+
+
+def check_logits(graph: Graph, scheme: Scheme, head: Head, largest: float = LOGIT_MAX) -> None:
+    """BuildError if the head's outputs could leave the fixed point of the loss."""
     node = head.node
-    if not head.sums:
-        return
-    bias = 0
-    if node.bias is not None:
-        data = graph.tensors[node.bias].data
-        assert data is not None
-        bias = int(np.abs(data.astype(np.int64)).max())
-    if bias > _logit_room(graph, scheme, node):
+    if head.sums:
+        fits = largest_bias(graph, node) <= _output_room(graph, scheme, node, largest)
+    else:
+        fits = 255 * graph.tensors[node.output].quant.per_tensor < largest
+    if not fits:
         raise BuildError(
-            f"{graph.name}: {node.source}: the logits of this head could exceed {LOGIT_MAX}, which "
-            "the loss cannot take; its scales are far from those of a classifier"
+            f"{graph.name}: {node.source}: the logits of this head could exceed {largest:.0f}, "
+            "which the loss cannot take; its scales are far from those of a classifier"
         )
 
 
@@ -143,6 +165,8 @@ def row_shift(window: Window, span: int, limit: int) -> int:
 def average_pool_bits(window: Window) -> int:
     """Fraction bits of 1 / n for the largest window."""
     n = min(window.kernel[0], window.input.h) * min(window.kernel[1], window.input.w)
+    if n >= 1 << 17:
+        raise BuildError(f"an average over {n:,} values is too long to train through")
     return 15 + n.bit_length() - 1
 
 

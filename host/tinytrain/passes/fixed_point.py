@@ -83,9 +83,6 @@ def below_power_of_two(bound: int) -> int:
 
 
 def reciprocal(count: int) -> tuple[int, int]:
-    """1 / count as (value, bits): value * 2^-bits, value in [2^15, 2^16)."""
+    """1 / count as (value, bits): value * 2^-bits, value in (2^14, 2^15]."""
     bits = 15 + count.bit_length() - 1
-    value = ((1 << bits) + count // 2) // count
-    if value == 1 << 16:
-        raise AssertionError("round(2^(15+floor(log2 n)) / n) is at most 2^15")
-    return value, bits
+    return ((1 << bits) + count // 2) // count, bits

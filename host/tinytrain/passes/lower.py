@@ -5,47 +5,57 @@ from __future__ import annotations
 import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import PLAIN, Optimizer
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region
+from tinytrain.ir.program import Argument, Buffer, GradientType, KernelCall, Program, Region
 from tinytrain.passes import bounds
-from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
+from tinytrain.passes.autodiff import GradKind, differentiate
 from tinytrain.passes.backward_context import BackwardContext, gradient_buffer
-from tinytrain.passes.head import Head, find_head, require_head
-from tinytrain.passes.lower_backward import lower_gradient
+from tinytrain.passes.head import Head, require_head
+from tinytrain.passes.lower_backward import gradient_size, lower_gradient
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
+from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
 from tinytrain.passes.lower_update import lower_apply
 from tinytrain.passes.storage import Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers
 
 
 def lower(
-    graph: Graph, scheme: Scheme, optimizer: Optimizer = PLAIN, *, keep_gradients: bool = False
+    graph: Graph,
+    scheme: Scheme,
+    *,
+    loss: Loss = Loss.SOFTMAX,
+    gradients: GradientType = GradientType.INT16,
+    optimizer: Optimizer = PLAIN,
+    keep_gradients: bool = False,
 ) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
     """
-    head = require_head(graph) if scheme else find_head(graph)
+    head = require_head(graph, loss) if scheme else None
     constants, state = Constants(), State(optimizer)
     storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
     tensors = _activations(graph)
     predict_context = ForwardContext(graph, constants, storage, tensors, {})
     predict = tuple(lower_node(predict_context, n) for n in graph.nodes)
     step: tuple[KernelCall, ...] = ()
-    if scheme:
-        assert head is not None
-        step = _lower_step(predict_context, scheme, optimizer, head, keep_gradients)
+    if head is not None:
+        step = _lower_step(predict_context, scheme, optimizer, head, gradients, keep_gradients)
     return Program(
         name=graph.name,
         predict=predict,
         step=step,
         input=tensors[graph.input.tensor],
         output=tensors[graph.output.tensor],
-        classes=head.classes if scheme and head is not None else 0,
+        classes=head.classes if head is not None and loss is not Loss.MSE else 0,
         weights=np.frombuffer(bytes(constants.payload), np.uint8),
         state_bytes=state.nbytes if scheme else 0,
         state=tuple(state.fields),
         initial=tuple(state.initial),
+        loss=loss if head is not None else None,
+        loss_bits=loss_bits(graph, loss),
+        gradients=gradients,
         optimizer=optimizer,
         apply=tuple(lower_apply(call) for call in step if call.kernel.endswith("__batch")),
     )
@@ -57,7 +67,12 @@ def _activations(graph: Graph) -> dict[str, Buffer]:
 
 
 def _lower_step(
-    predict: ForwardContext, scheme: Scheme, optimizer: Optimizer, head: Head, keep: bool
+    predict: ForwardContext,
+    scheme: Scheme,
+    optimizer: Optimizer,
+    head: Head,
+    kind: GradientType,
+    keep: bool,
 ) -> tuple[KernelCall, ...]:
     graph = predict.graph
     ops = differentiate(graph, head, scheme)
@@ -72,16 +87,19 @@ def _lower_step(
     context = ForwardContext(graph, predict.constants, predict.storage, tensors, clips)
     sums = Buffer("logits", Region.ARENA, 4 * head.classes, "int32_t")
     gradients = {
-        op.output: gradient_buffer(op.output, _gradient_size(graph, op))
+        op.output: gradient_buffer(op.output, gradient_size(graph, op), kind)
         for op in ops
         if op.output is not None
     }
-    limits = bounds.limits(graph, scheme, ops)
-    bounds.check_logits(graph, scheme, head)
-    backward = BackwardContext(context, scheme, optimizer, head, sums, gradients, limits, keep)
+    limits = bounds.limits(graph, scheme, ops, kind.largest)
+    largest = largest_output(graph, scheme, head)
+    bounds.check_logits(graph, scheme, head, largest)
+    backward = BackwardContext(
+        context, scheme, optimizer, head, sums, gradients, limits, largest, keep
+    )
     return (
         *_forward_to_head(context, head, sums),
-        *(lower_gradient(backward, op) for op in ops),
+        *((lower_loss if op.kind is GradKind.LOSS else lower_gradient)(backward, op) for op in ops),
     )
 
 
@@ -110,9 +128,3 @@ def _forward_to_head(context: ForwardContext, head: Head, sums: Buffer) -> tuple
 def _clip_buffer(graph: Graph, node: Node) -> Buffer:
     size = graph.tensors[node.output].size
     return Buffer(f"{node.name}_clip", Region.ARENA, (size + 7) // 8, "uint8_t")
-
-
-def _gradient_size(graph: Graph, op: GradOp) -> int:
-    assert op.output is not None
-    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
-    return graph.tensors[tensor].size

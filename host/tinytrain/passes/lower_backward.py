@@ -7,23 +7,20 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.ir.graph import Node
+from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Mean
-from tinytrain.ir.program import Argument, KernelCall, Runtime, StructValue
+from tinytrain.ir.program import Argument, KernelCall, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp
 from tinytrain.passes.backward_context import BackwardContext, scratch
-from tinytrain.passes.fixed_point import common_exponent, multipliers, reciprocal
+from tinytrain.passes.fixed_point import common_exponent, reciprocal
 from tinytrain.passes.lower_forward import (
     macs_of,
     pad_struct,
-    sum_scales,
     weight_scales,
     window_struct,
 )
 from tinytrain.passes.lower_update import lower_bias, lower_weight
-
-LOGIT_ONE = 4096.0  # logits are in units of 2^-12
 
 
 def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
@@ -32,33 +29,16 @@ def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
     return rule(c, op)
 
 
+def gradient_size(graph: Graph, op: GradOp) -> int:
+    """Elements of the gradient that an op writes."""
+    assert op.output is not None
+    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
+    return graph.tensors[tensor].size
+
+
 def _struct_size(c: BackwardContext, op: GradOp) -> StructValue:
     assert op.output is not None
-    size = c.graph.tensors[op.node.output].size
-    if op.kind is GradKind.ADD:
-        size = (c.gradients[op.output].nbytes - 4) // 2
-    return {"size": size, "limit": c.limits[op.output]}
-
-
-def _loss(c: BackwardContext, op: GradOp) -> KernelCall:
-    assert op.output is not None
-    if c.head.sums:
-        reals = sum_scales(c.graph, c.head.node)
-    else:
-        reals = np.full(c.head.classes, c.forward.scale(c.head.node.output))
-    multiplier, shift = multipliers(reals * LOGIT_ONE)
-    p: StructValue = {"classes": c.head.classes, "limit": c.limits[op.output]}
-    args: dict[str, Argument] = {
-        "p": p,
-        "sums": c.sums,
-        "multiplier": c.forward.constants.add("loss_multiplier", multiplier),
-        "shift": c.forward.constants.add("loss_shift", shift),
-        "label": Runtime.LABEL,
-        "d_logits": c.gradients[op.output],
-        "loss": Runtime.LOSS,
-        "scratch": scratch(op.node, "tt_softmax_cross_entropy", p),
-    }
-    return KernelCall("tt_softmax_cross_entropy", args, op.node.name, f"loss -> {op.output}")
+    return {"size": gradient_size(c.graph, op), "limit": c.limits[op.output]}
 
 
 def _clip(c: BackwardContext, op: GradOp) -> KernelCall:
@@ -88,10 +68,12 @@ def _conv_input(c: BackwardContext, op: GradOp) -> KernelCall:
     assert isinstance(attrs, Conv2D | DepthwiseConv2D) and op.output is not None
     kernel = f"tt_{node.op}_bwd_input"
     scale, exponent = common_exponent(_useful_scales(c, node))
+    headroom = bounds.headroom(c.graph, c.scheme, node, c.limits[op.inputs[0]])
     p: StructValue = {
         "window": window_struct(attrs.window),
         "limit": c.limits[op.output],
-        "exponent": exponent,
+        "exponent": exponent - headroom,
+        "headroom": headroom,
     }
     args: dict[str, Argument] = {
         "p": p,
@@ -181,7 +163,6 @@ def _pad_input(c: BackwardContext, op: GradOp) -> KernelCall:
 Rule = Callable[[BackwardContext, GradOp], KernelCall]
 
 RULES: Mapping[GradKind, Rule] = {
-    GradKind.LOSS: _loss,
     GradKind.CLIP: _clip,
     GradKind.ADD: _add,
     GradKind.WEIGHT: lower_weight,

@@ -24,6 +24,7 @@ from tinytrain.ir.ops import (
     Window,
 )
 from tinytrain.ir.program import Argument, Buffer, KernelCall, StructValue
+from tinytrain.kernels.header import declarations
 from tinytrain.passes.fixed_point import INT32_MAX, multipliers, quantize_multiplier
 from tinytrain.passes.storage import Constants, LayerStorage
 
@@ -223,12 +224,17 @@ def _requantize(c: ForwardContext, node: Node) -> dict[str, Argument]:
 
 
 SOFTMAX_INPUT_BITS = 5
-SOFTMAX_MAX_DEPTH = 32767
+SOFTMAX_MAX_DEPTH = 4095  # the kernel's sum of a row has 12 integer bits
 
 
 def _softmax(c: ForwardContext, node: Node) -> dict[str, Argument]:
     assert isinstance(node.attrs, Softmax)
     a = node.attrs
+    if a.depth > SOFTMAX_MAX_DEPTH:
+        raise BuildError(
+            f"{c.graph.name}: {node.source}: softmax over {a.depth} values; at most "
+            f"{SOFTMAX_MAX_DEPTH} are supported: cut the softmax off the model"
+        )
     real = a.beta * c.scale(node.inputs[0]) * (1 << (31 - SOFTMAX_INPUT_BITS))
     multiplier, shift = quantize_multiplier(min(real, float(INT32_MAX)))
     radius = ((1 << SOFTMAX_INPUT_BITS) - 1) * 2.0 ** (31 - SOFTMAX_INPUT_BITS) / 2.0**shift
@@ -270,4 +276,17 @@ def lower_node(c: ForwardContext, node: Node) -> KernelCall:
     shape = "x".join(str(d) for d in c.graph.tensors[node.output].shape)
     comment = f"{node.name}: {node.output} {shape}"
     args = rule.arguments(c, node)
+    _check_sizes(c.graph, node, rule.kernel, args["p"])
     return KernelCall(rule.kernel, args, node.name, comment, macs_of(node), rule.inplace)
+
+
+def _check_sizes(graph: Graph, node: Node, kernel: str, p: Argument) -> None:
+    """BuildError naming the op where a size is beyond what the kernel's parameters can hold."""
+    struct = declarations().function(kernel).params_struct
+    assert struct is not None and isinstance(p, Mapping)
+    try:
+        declarations().check(struct, p)
+    except BuildError as error:
+        raise BuildError(
+            f"{graph.name}: {node.source}: {error}; no axis may be longer than 32767"
+        ) from error

@@ -66,7 +66,7 @@ def lower_bias(c: BackwardContext, op: GradOp) -> KernelCall:
     output = attrs.window.output
     limit = bounds.bias_limit(c.graph, c.scheme, node)
     if node is c.head.node and c.head.sums:
-        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node))
+        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node, c.largest))
     p: StructValue = {"pixels": output.h * output.w, "channels": output.c, "bias_limit": limit}
     reals = 1.0 / _nonzero(sum_scales(c.graph, node))
     data = c.graph.tensors[node.bias].data

@@ -15,7 +15,7 @@ Layers are the ops with weights, counted in execution order.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,18 @@ def parse_scheme(graph: Graph, text: str) -> Scheme:
     raise UpdateError(f"unknown update scheme {text!r}: {HELP}")
 
 
+def freeze(graph: Graph, scheme: Scheme, names: Sequence[str]) -> Scheme:
+    """The scheme without these layers, given by name or as "op:N"."""
+    frozen = {_find(graph, "--freeze", name).name for name in names}
+    rest = {name: update for name, update in scheme.items() if name not in frozen}
+    if scheme and not rest:
+        raise UpdateError(
+            f"{graph.name}: nothing is left to train after --freeze {','.join(names)}; freeze "
+            "fewer layers, or build with --update none"
+        )
+    return rest
+
+
 def _everything(node: Node) -> LayerUpdate:
     return LayerUpdate(input_channels(node), node.bias is not None)
 
@@ -96,23 +108,28 @@ def _from_toml(graph: Graph, path: Path) -> Scheme:
     biases = table.get("biases", 0)
     if not isinstance(biases, int) or isinstance(biases, bool) or biases < 0:
         raise UpdateError(f"{path}: biases must be a whole number, not {biases!r}")
-    last = {n.name for n in layers(graph)[len(layers(graph)) - min(biases, len(layers(graph))) :]}
-    scheme = {n.name: _bias_only(n) for n in layers(graph) if n.name in last}
+    last = layers(graph)[-biases:] if biases else ()
+    scheme = {n.name: _bias_only(n) for n in last}
     entries = table.get("layer", {})
     if not isinstance(entries, dict):
         raise UpdateError(f"{path}: `layer` must be tables such as [layer.conv2d_0]")
+    named: set[str] = set()
     for name, entry in entries.items():
         node = _find(graph, path, name)
-        scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, node.name in last)
+        if node.name in named:
+            raise UpdateError(f"{path}: [layer.{name}]: {node.name} has an entry already")
+        named.add(node.name)
+        default = node.name in scheme and scheme[node.name].bias
+        scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, default)
     return _clean(scheme)
 
 
-def _find(graph: Graph, path: Path, name: str) -> Node:
+def _find(graph: Graph, where: Path | str, name: str) -> Node:
     for node in layers(graph):
         if name == node.name or name == f"op:{node.index}":
             return node
     known = ", ".join(n.name for n in layers(graph))
-    raise UpdateError(f"{path}: {graph.name} has no layer {name!r} with weights; it has {known}")
+    raise UpdateError(f"{where}: {graph.name} has no layer {name!r} with weights; it has {known}")
 
 
 def _layer_entry(node: Node, where: str, entry: Any, bias_default: bool) -> LayerUpdate:

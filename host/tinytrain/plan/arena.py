@@ -1,7 +1,7 @@
 """Offsets in the arena: place storages one after the other, each as low as it fits.
 
-Several orders are tried and the best is kept; the result is compared with the lower bound, the
-largest sum of storages that are alive at one tick.
+Several orders are tried, each again with what ended highest moved to its front, and the best result
+is kept. It is compared with the lower bound, the largest sum of storages alive at one tick.
 """
 
 from __future__ import annotations
@@ -23,18 +23,37 @@ class Arena:
     storages: tuple[Storage, ...]
 
 
+ROUNDS = 12
+
+
 def plan_arena(storages: Sequence[Storage]) -> Arena:
     """Place all storages; deterministic."""
-    best: dict[int, int] = {}
-    best_size = -1
-    for order in _orders(storages):
-        offsets = _place(storages, order)
-        size = max((offsets[i] + storages[i].nbytes for i in order), default=0)
-        if best_size < 0 or size < best_size:
-            best, best_size = offsets, size
     bound, tick = _lower_bound(storages)
-    named = {b.name: best[i] for i, s in enumerate(storages) for b in s.buffers}
-    return Arena(max(best_size, 0), named, bound, tick, tuple(storages))
+    rivals = [
+        [j for j, other in enumerate(storages) if j != i and one.overlaps(other)]
+        for i, one in enumerate(storages)
+    ]
+    placed = [_best_of_rounds(storages, rivals, order, bound) for order in _orders(storages)]
+    size, offsets = min(placed, key=lambda pair: pair[0])
+    named = {b.name: offsets[i] for i, s in enumerate(storages) for b in s.buffers}
+    return Arena(size, named, bound, tick, tuple(storages))
+
+
+def _best_of_rounds(
+    storages: Sequence[Storage], rivals: Sequence[Sequence[int]], order: list[int], bound: int
+) -> tuple[int, dict[int, int]]:
+    """Size and offsets; each round begins with what stood highest in the one before."""
+    best: tuple[int, dict[int, int]] | None = None
+    for _ in range(ROUNDS):
+        offsets = _place(storages, rivals, order)
+        size, highest = max(((offsets[i] + storages[i].nbytes, i) for i in order), default=(0, -1))
+        if best is None or size < best[0]:
+            best = size, offsets
+        if size == bound:
+            break
+        order = [highest, *(i for i in order if i != highest)]
+    assert best is not None
+    return best
 
 
 def _orders(storages: Sequence[Storage]) -> list[list[int]]:
@@ -51,13 +70,14 @@ def _orders(storages: Sequence[Storage]) -> list[list[int]]:
     return [sorted(range(len(storages)), key=key) for key in keys]
 
 
-def _place(storages: Sequence[Storage], order: Sequence[int]) -> dict[int, int]:
+def _place(
+    storages: Sequence[Storage], rivals: Sequence[Sequence[int]], order: Sequence[int]
+) -> dict[int, int]:
+    """Offsets, each as low as it fits; rivals: for each storage those alive beside it."""
     offsets: dict[int, int] = {}
     for i in order:
         taken = sorted(
-            (offsets[j], offsets[j] + storages[j].nbytes)
-            for j in offsets
-            if storages[i].overlaps(storages[j])
+            (offsets[j], offsets[j] + storages[j].nbytes) for j in rivals[i] if j in offsets
         )
         at = 0
         for start, end in taken:

@@ -64,11 +64,16 @@ class Report:
             *((f"  {what}", v[key]) for key, what in PARTS.items() if v[key]),
             ("module code and constants in RAM", v["module_bytes"]),
             (f"weights, {weights}", v["weights_bytes"]),
+            ("kept free for your own script", v["script_bytes"]),
             ("heap needed", v["ram_bytes"]),
             (f"heap free on {v['board']}", v["heap_bytes"]),
         ]
-        lines = [f"{v['model']} for {v['board']} ({v['target']}), update {v['update']}"]
-        lines += [str(v["optimizer"]), ""]
+        lines = [
+            f"{v['model']} for {v['board']} ({v['target']})",
+            f"update {v['update']}, loss {v['loss']}, gradients {v['gradients']}",
+            str(v["optimizer"]),
+            "",
+        ]
         lines += [f"{name:<58}{value:>12,}" for name, value in rows]
         lines += ["", f"{'MACs forward':<58}{v['macs_forward']:>12,}"]
         lines += [f"{'MACs backward':<58}{v['macs_backward']:>12,}"]
@@ -93,6 +98,8 @@ def make_report(
         "board": board.name,
         "target": board.target,
         "update": update,
+        "loss": program.loss.value if program.loss else "none",
+        "gradients": program.gradients.value,
         "arena_bytes": arena.nbytes,
         "lower_bound_bytes": arena.lower_bound,
         "state_bytes": program.state_bytes,

@@ -11,23 +11,35 @@ from tinytrain.compilation import Compiled
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import DepthwiseConv2D
 from tinytrain.ir.program import KernelCall, Region
-from tinytrain.kernels.library import grad_exponent
+from tinytrain.kernels.library import Library, grad_exponent
 from tinytrain.passes.lower import lower
 from tinytrain.plan.arena import plan_arena
 from tinytrain.plan.lifetime import lifetimes
+from tinytrain.sim.goal import Goal
 from tinytrain.sim.interpreter import Bytes, Interpreter
 
 Gradients = Mapping[str, npt.NDArray[np.float64]]
 
 
 def gradients(
-    compiled: Compiled, state: npt.NDArray[np.uint8], x: npt.NDArray[np.int8], label: int
+    compiled: Compiled,
+    state: npt.NDArray[np.uint8],
+    x: npt.NDArray[np.int8],
+    goal: Goal,
+    kernels: Library | None = None,
 ) -> Gradients:
     """d loss / d parameter in real values at the given state; see Trainer.gradients."""
+    built = compiled.program
+    assert built.loss is not None
     program = lower(
-        compiled.graph, compiled.scheme, compiled.program.optimizer, keep_gradients=True
+        compiled.graph,
+        compiled.scheme,
+        loss=built.loss,
+        gradients=built.gradients,
+        optimizer=built.optimizer,
+        keep_gradients=True,
     )
-    machine = Interpreter(program, plan_arena(lifetimes(program)))
+    machine = Interpreter(program, plan_arena(lifetimes(program)), kernels)
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}
 
@@ -40,7 +52,7 @@ def gradients(
             sums = buffers["d"].view(np.int32).astype(np.float64)
             found[f"{layer}/bias"] = np.ldexp(sums, grad_exponent(buffers["dy"]))
 
-    machine.step(x, label, 0.0, watch)
+    machine.step(x, goal.label, 0.0, watch, goal.target)
     return found
 
 

@@ -38,7 +38,7 @@ class Interpreter:
         """Allocate state and arena and reset the state."""
         self.program = program
         self.offsets = arena.offsets
-        self.kernels = kernels or library()
+        self.kernels = kernels or library(bits=program.gradients.bits)
         self.memory = {
             Region.WEIGHTS: _aligned_copy(program.weights),
             Region.STATE: _aligned_zeros(program.state_bytes),
@@ -66,7 +66,7 @@ class Interpreter:
     ) -> npt.NDArray[np.int8]:
         """Int8 input (any shape) to int8 output (flat)."""
         self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
-        self._run(self.program.predict, 0, watch)
+        self._run(self.program.predict, watch, {})
         return self.view(self.program.output).view(np.int8).copy()
 
     def step(
@@ -75,18 +75,19 @@ class Interpreter:
         label: int,
         lr: float,
         watch: Watcher | None = None,
+        target: npt.NDArray[np.int8] | None = None,
         *,
         momentum: float = 0.0,
         decay: float = 0.0,
         accumulate: bool = False,
     ) -> int:
-        """One training step, or one example of a batch; the loss in units of 2^-20."""
+        """One training step, or one example of a batch; the loss in units of 2^-loss_bits."""
         self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
         counts = self.memory[Region.STATE][:8].view(np.uint32)
         self.rate = rate_buffer(
             lr, int(counts[0]), momentum=momentum, decay=decay, accumulate=accumulate
         )
-        self._run(self.program.step, label, watch)
+        self._run(self.program.step, watch, {Runtime.LABEL: label, Runtime.TARGET: target})
         counts[0] += np.uint32(1)
         if accumulate:
             counts[1] += np.uint32(1)
@@ -97,29 +98,29 @@ class Interpreter:
         counts = self.memory[Region.STATE][:8].view(np.uint32)
         if counts[1]:
             self.rate = rate_buffer(lr, int(counts[0]), momentum=momentum, decay=decay)
-            self._run(self.program.apply, 0, None)
+            self._run(self.program.apply, None, {Runtime.COUNT: int(counts[1])})
             counts += np.array([1, -int(counts[1])]).astype(np.uint32)
 
-    def _run(self, calls: tuple[KernelCall, ...], label: int, watch: Watcher | None) -> None:
+    def _run(
+        self,
+        calls: tuple[KernelCall, ...],
+        watch: Watcher | None,
+        given: Mapping[Runtime, object],
+    ) -> None:
+        runtime = {Runtime.LOSS: self.loss, Runtime.RATE: self.rate, **given}
         for call in calls:
-            values = {k: self._argument(a, label) for k, a in call.args.items()}
+            values = {k: self._argument(a, runtime) for k, a in call.args.items()}
             self.kernels.call(call.kernel, *declarations().function(call.kernel).arrange(values))
             if watch is not None:
                 buffers = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
                 watch(call, buffers)
 
-    def _argument(self, argument: Argument, label: int) -> object:
+    def _argument(self, argument: Argument, runtime: Mapping[Runtime, object]) -> object:
         match argument:
             case Buffer():
                 return self.view(argument)
-            case Runtime.LABEL:
-                return label
-            case Runtime.LOSS:
-                return self.loss
-            case Runtime.RATE:
-                return self.rate
-            case Runtime.COUNT:
-                return int(self.memory[Region.STATE][4:8].view(np.uint32)[0])
+            case Runtime():
+                return runtime[argument]
             case _:
                 return argument
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import StateField
 from tinytrain.kernels.extension import build_extension, cache_dir
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
+from tinytrain.sim.goal import Goal, Wanted, goal_of
 from tinytrain.sim.gradients import gradients
 
 CDEF: Final = """
@@ -31,14 +33,13 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
 """
 CDEF_STEP: Final = """
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label);
+                      int32_t label, const int8_t *target);
 """
 CDEF_BATCH: Final = """
 int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                            int32_t label);
+                            int32_t label, const int8_t *target);
 void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
 """
-LOSS_ONE: Final = 2.0**20
 
 Int8 = npt.NDArray[np.int8]
 
@@ -46,8 +47,9 @@ Int8 = npt.NDArray[np.int8]
 class Trainer:
     """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
 
-    Attributes: input_shape, output_shape (tuples, batch included), input_scale, input_zero_point,
-    output_scale, output_zero_point, classes, ram (bytes of arena and state), state (uint8 view of
+    Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
+    input_zero_point, output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse",
+    or "none" for a build that only predicts), ram (bytes of arena and state), state (uint8 view of
     the trained parameters), lr (learning rate, float32, 0.01 at first), momentum and weight_decay
     (float32, 0 at first; only builds that reserve them take other values).
     """
@@ -56,6 +58,7 @@ class Trainer:
         """Compile the model's C (once; then from the cache) and reset the state."""
         graph, program, arena = compiled.graph, compiled.program, compiled.arena
         self.compiled = compiled
+        self.name = graph.name
         self._module: ModuleType | None = _compile(compiled)
         self._weights = np.frombuffer(program.weights.tobytes() + bytes(4), np.uint8)
         self._arena = np.zeros(arena.nbytes // 4 + 1, np.uint32).view(np.uint8)
@@ -69,6 +72,7 @@ class Trainer:
         self.output_scale = result.quant.per_tensor
         self.output_zero_point = result.quant.zero_point
         self.classes = program.classes
+        self.loss = program.loss.value if program.loss else "none"
         self.ram = arena.nbytes + program.state_bytes
         self._lr = np.float32(0.01)
         self._momentum = self._weight_decay = np.float32(0)
@@ -109,17 +113,19 @@ class Trainer:
 
     def _need(self, what: str, there: bool, option: str) -> None:
         self._open()
-        if not there or not self.classes:
+        if not there or self.compiled.program.loss is None:
             raise DataError(f"{what}: not in this build; build with {option}")
 
     @property
     def state(self) -> npt.NDArray[np.uint8]:
         """The trained parameters as bytes, a view: number of steps (uint32), then the arrays that
         `parameters()` names."""
+        self._open()
         return self._state[: self.compiled.program.state_bytes]
 
     def parameters(self) -> Mapping[str, npt.NDArray[Any]]:
         """The arrays of the state by "layer/kind", views; see StateField for kinds."""
+        self._open()
         return {f"{f.layer}/{f.kind}": self._field(f) for f in self.compiled.program.state}
 
     def _field(self, f: StateField) -> npt.NDArray[Any]:
@@ -132,14 +138,16 @@ class Trainer:
         module = self._open()
         module.lib.tt_model_reset(self._in(self._weights), self._out(self._state))
 
-    def step(self, x: npt.ArrayLike, y: int) -> float:
+    def step(self, x: npt.ArrayLike, y: Wanted = None) -> float:
         """Forward, backward and update for one example; returns the loss.
 
-        x: int8 of the input's shape (or flat); y: 0 .. classes - 1.
+        x: int8 of the input's shape (or flat). y: softmax: the label, 0 .. classes - 1; sigmoid: 0
+        or 1 for every class; mse: int8 in the output's shape and quantization, or None to learn
+        towards the input.
         """
         return self._train("tt_model_step", x, y)
 
-    def accumulate(self, x: npt.ArrayLike, y: int) -> float:
+    def accumulate(self, x: npt.ArrayLike, y: Wanted = None) -> float:
         """Forward and backward as step, but the gradients are added up for apply(); the loss."""
         self._need("accumulate", self._optimizer.batch, "--batch")
         return self._train("tt_model_accumulate", x, y)
@@ -150,15 +158,16 @@ class Trainer:
         state = self._out(self._state)
         self._open().lib.tt_model_apply(self._in(self._weights), state, self._rate())
 
-    def _train(self, function: str, x: npt.ArrayLike, y: int) -> float:
+    def _train(self, function: str, x: npt.ArrayLike, y: Wanted) -> float:
         module = self._open()
-        if not self.classes:
-            raise DataError("this build only predicts: build it with an --update scheme to train")
-        label = self._label(y)
+        goal = self._goal(x, y)
         self._put(x)
         buffers = self._in(self._weights), self._out(self._state), self._out(self._arena)
-        loss = getattr(module.lib, function)(*buffers, self._rate(), label)
-        return float(np.float32(loss / LOSS_ONE)) if loss < 2**24 else _truncated_float32(loss)
+        target = module.ffi.NULL
+        if goal.target is not None:
+            target = module.ffi.from_buffer("const int8_t *", goal.target)
+        loss = getattr(module.lib, function)(*buffers, self._rate(), goal.label, target)
+        return _loss_value(loss, self.compiled.program.loss_bits)
 
     def _rate(self) -> Any:
         module = self._open()
@@ -171,41 +180,44 @@ class Trainer:
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """Int8 input to the model's int8 output, in the output's shape."""
         module = self._open()
+        size = self.compiled.program.output.nbytes
+        if out is not None:
+            _check_out(out, size)
         self._put(x)
         module.lib.tt_model_predict(
             self._in(self._weights), self._out(self._state), self._out(self._arena)
         )
-        size = self.compiled.program.output.nbytes
         result = self._arena[self._output : self._output + size].view(np.int8)
         if out is None:
             return result.copy().reshape(self.output_shape)
-        if out.dtype != np.int8 or out.size != size:
-            raise DataError(f"out must be int8 with {size} elements, not {out.dtype} {out.shape}")
-        out.reshape(-1)[:] = result
+        np.copyto(out, result.reshape(out.shape))
         return out
 
     def classify(self, x: npt.ArrayLike) -> int:
         """Index of the largest output, the first of equal ones."""
         return int(np.argmax(self.predict(x)))
 
-    def gradients(self, x: npt.ArrayLike, y: int) -> Mapping[str, npt.NDArray[np.float64]]:
+    def gradients(
+        self, x: npt.ArrayLike, y: Wanted = None
+    ) -> Mapping[str, npt.NDArray[np.float64]]:
         """The gradients of all trained parameters in real values: "layer/weight", "layer/bias".
 
         d loss / d w for the dequantized w, as the integer backward pass computes it; nothing is
         updated. A weight of which a fraction of channels is trained has the others as 0.
         """
         self._open()
-        return gradients(self.compiled, self.state, self._checked(x), self._label(y))
+        return gradients(self.compiled, self.state, self._checked(x), self._goal(x, y))
 
     def quantize(self, x: npt.ArrayLike) -> Int8:
         """Real values to the model's int8 input: round(x / input_scale) + zero point, saturated.
 
         Halves are rounded away from zero, as TFLM's QUANTIZE does.
         """
-        q = np.asarray(x, np.float32) / np.float32(self.input_scale)
-        q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
-        saturated: Int8 = np.clip(q + self.input_zero_point, -128, 127).astype(np.int8)
-        return saturated
+        return _quantize(x, self.input_scale, self.input_zero_point)
+
+    def quantize_target(self, y: npt.ArrayLike) -> Int8:
+        """Real values to the int8 of the model's output: targets for `step` with mse."""
+        return _quantize(y, self.output_scale, self.output_zero_point)
 
     def dequantize(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The model's int8 output to real values."""
@@ -218,6 +230,7 @@ class Trainer:
         self._arena = np.zeros(0, np.uint8)
 
     def __enter__(self) -> Self:
+        self._open()
         return self
 
     def __exit__(
@@ -230,8 +243,10 @@ class Trainer:
 
     def __repr__(self) -> str:
         """Shapes, quantization and memory on one line."""
+        if self._module is None:
+            return f"<Trainer {self.name} (closed)>"
         return (
-            f"<Trainer {self.compiled.graph.name}: {self.input_shape} int8 "
+            f"<Trainer {self.name}: {self.input_shape} int8 "
             f"(scale {self.input_scale:g}, zero point {self.input_zero_point}) -> "
             f"{self.output_shape}, {self.classes} classes, {self.ram} bytes of RAM>"
         )
@@ -247,12 +262,8 @@ class Trainer:
     def _out(self, array: npt.NDArray[np.uint8]) -> Any:
         return self._open().ffi.from_buffer("uint8_t *", array, require_writable=True)
 
-    def _label(self, y: int) -> int:
-        if isinstance(y, bool) or not isinstance(y, int | np.integer):
-            raise DataError(f"the label must be a whole number, not {type(y).__name__}")
-        if not 0 <= y < self.classes:
-            raise DataError(f"label {y}: expected 0 .. {self.classes - 1}")
-        return int(y)
+    def _goal(self, x: npt.ArrayLike, y: Wanted) -> Goal:
+        return goal_of(self.compiled.graph, self.compiled.program, self._checked(x), y)
 
     def _checked(self, x: npt.ArrayLike) -> Int8:
         array = np.asarray(x)
@@ -286,10 +297,27 @@ def _factor(name: str, value: float, below: float = float("inf")) -> np.float32:
     return np.float32(abs(single))  # no -0.0
 
 
-def _truncated_float32(loss: int) -> float:
-    """As tt_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
-    cut = loss.bit_length() - 24
-    return float((loss >> cut) << cut) / LOSS_ONE
+def _check_out(out: object, size: int) -> None:
+    expected = f"out must be a writable int8 array of {size} elements"
+    if not isinstance(out, np.ndarray):
+        raise DataError(f"{expected}, not {type(out).__name__}")
+    if out.dtype != np.int8 or out.size != size:
+        raise DataError(f"{expected}, not {out.dtype} {out.shape}")
+    if not out.flags.writeable:
+        raise DataError(f"{expected}; this one is read-only")
+
+
+def _quantize(x: npt.ArrayLike, scale: float, zero: int) -> Int8:
+    q = np.asarray(x, np.float32) / np.float32(scale)
+    q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
+    saturated: Int8 = np.clip(q + zero, -128, 127).astype(np.int8)
+    return saturated
+
+
+def _loss_value(loss: int, bits: int) -> float:
+    """As tt_model_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
+    cut = max(0, loss.bit_length() - 24)
+    return math.ldexp((loss >> cut) << cut, -bits)
 
 
 def _compile(compiled: Compiled) -> ModuleType:
@@ -306,6 +334,7 @@ def _compile(compiled: Compiled) -> ModuleType:
         + (CDEF_BATCH if compiled.program.apply else ""),
         sources,
         [folder, mpy_module_dir(), c_kernels_dir() / "include"],
+        (f"-DTT_GRADIENT_BITS={compiled.program.gradients.bits}",),
         preamble='#include "tt_model.h"',
         folder="models",
     )

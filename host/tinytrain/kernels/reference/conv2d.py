@@ -61,11 +61,12 @@ def conv2d_s32(p: Params, x: Array, w: Array, bias: Array | None, y: Array) -> N
 def conv2d_bwd_input(
     p: Params, dy: Bytes, w: Array, scale: Array, dx: Bytes, scratch: Array
 ) -> None:
-    """dx[i] = sum over windows, o of round(dy[o] * scale[o] / 2^15) * w[o,ky,kx,i]."""
+    """dx[i] = sum over windows, o of round(dy[o] * 2^headroom * scale[o] / 2^15) * w[o,ky,kx,i]."""
     del scratch
     window = p["window"]
     weights = ints(view(w, np.int8, _weight_shape(window)))
-    scaled = mantissas(dy, output_shape(window)) * ints(view(scale, np.uint16, (window["out_c"],)))
+    raised = mantissas(dy, output_shape(window)) << p["headroom"]
+    scaled = raised * ints(view(scale, np.uint16, (window["out_c"],)))
     g = (scaled + 2**14) >> 15
     magnitude = np.einsum("yxo,okli->yxkli", np.abs(g), np.abs(weights))
     int32(scatter(window, magnitude), "a sum of the gradient")

@@ -18,7 +18,7 @@ EXP_POLYNOMIAL = (45313, 15110, 2565)
 LN_POLYNOMIAL = (65503, 32238, 18971, 8917, 2108)
 
 
-def _alternating(coefficients: tuple[int, ...], x: Ints) -> Ints:
+def alternating(coefficients: tuple[int, ...], x: Ints) -> Ints:
     """a - x (b - x (c ...)) for x in [0, 2^16) as a fraction of 2^16, each product rounded down."""
     value = ints(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
@@ -26,11 +26,11 @@ def _alternating(coefficients: tuple[int, ...], x: Ints) -> Ints:
     return value
 
 
-def _exp_minus(t: Ints) -> Ints:
+def exp_minus(t: Ints) -> Ints:
     """exp(-t / 2^12) * 2^29, 0 from t = 22 on."""
     power = (np.minimum(t, FARTHEST) * LOG2_E_Q14) >> 10
     f = power & 0xFFFF
-    fractional = 65536 - ((_alternating(EXP_POLYNOMIAL, f) * f) >> 16)
+    fractional = 65536 - ((alternating(EXP_POLYNOMIAL, f) * f) >> 16)
     value = (fractional << (EXP_BITS - 16)) >> (power >> 16)
     return np.where(t < FARTHEST, value, 0)
 
@@ -38,7 +38,7 @@ def _exp_minus(t: Ints) -> Ints:
 def _ln(value: int, powers: int) -> int:
     """ln(value * 2^powers / 2^29) * 2^20 for 2^29 <= value < 2^30."""
     x = value - 2**EXP_BITS
-    poly = int(_alternating(LN_POLYNOMIAL, ints(x >> (EXP_BITS - 16))))
+    poly = int(alternating(LN_POLYNOMIAL, ints(x >> (EXP_BITS - 16))))
     return int((x >> (EXP_BITS - LOSS_BITS)) * poly >> 16) + powers * LN_2_Q20
 
 
@@ -59,7 +59,7 @@ def softmax_cross_entropy(
     logits = requantize(view(sums, np.int32, shape), *factors)
     if int(np.abs(logits).max()) >= 2**30:
         raise OverflowError("a logit leaves 2^30")
-    exps = _exp_minus(logits.max() - logits)
+    exps = exp_minus(logits.max() - logits)
     total = int(exps.sum())
     powers = total.bit_length() - 1 - EXP_BITS
     value = total >> powers

@@ -58,11 +58,12 @@ def depthwise_conv2d_bwd_input(
 ) -> None:
     """dx[i] = sum over the output channels o of i of floor(s[o] * scale[o] / 2^15).
 
-    s[o] = sum over windows of dy[o] * w[ky,kx,o].
+    s[o] = sum over windows of dy[o] * 2^headroom * w[ky,kx,o].
     """
     del scratch
     window = p["window"]
-    g = mantissas(dy, output_shape(window))[:, :, None, None, :] * ints(_weights(window, w))
+    raised = mantissas(dy, output_shape(window)) << p["headroom"]
+    g = raised[:, :, None, None, :] * ints(_weights(window, w))
     grouped = (*input_shape(window), window["out_c"] // window["in_c"])
     magnitude = scatter(window, np.abs(g)).reshape(grouped).sum(axis=-1)
     int32(magnitude, "a sum of the gradient")

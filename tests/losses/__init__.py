@@ -1,0 +1,1 @@
+"""Losses and heads: what a step learns towards, from graph to trained parameters."""

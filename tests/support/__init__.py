@@ -1,0 +1,1 @@
+"""What several tests share: random models, the reference runtime, the real models."""
