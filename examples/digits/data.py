@@ -6,6 +6,7 @@ Fashion-MNIST, so that a network that has only ever seen clothes finds strokes i
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-IMAGE_SIZE = 28
-# The network reads pixel / 255, from 0.0 (black) to 1.0: stored int8 value = pixel - 128.
-INPUT_SCALE = 1 / 255
-INPUT_ZERO_POINT = -128
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-_SOURCE_SIZE = 8
+from pretrained.images import IMAGE_SIZE, enlarge, quantize_pixels
+
 _SOURCE_MAX = 16
 _DIGIT_SIZE = 24
 
@@ -30,19 +29,6 @@ class Digits(NamedTuple):
     y_train: NDArray[np.uint8]
     x_test: NDArray[np.int8]
     y_test: NDArray[np.uint8]
-
-
-def quantize_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Pixels 0 to 255, [n, 28, 28], as the network's int8 input, [n, 28, 28, 1]."""
-    return (pixels.astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)[..., np.newaxis]
-
-
-def enlarge(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """[n, h, w] to [n, size, size] by bilinear interpolation between pixel centres."""
-    rows = _interpolation(images.shape[1], size)
-    columns = _interpolation(images.shape[2], size)
-    enlarged: NDArray[np.float64] = rows @ images @ columns.T
-    return enlarged
 
 
 def load(train: int = 400, seed: int = 0) -> Digits:
@@ -66,12 +52,3 @@ def load(train: int = 400, seed: int = 0) -> Digits:
 def write_npz(path: Path, train: int = 400, seed: int = 0) -> None:
     """Writes the arrays of `load` under their names, as `tinytrain sim --data` reads them."""
     np.savez_compressed(path, **load(train, seed)._asdict())
-
-
-def _interpolation(source: int, target: int) -> NDArray[np.float64]:
-    """The [target, source] matrix of bilinear weights; each row sums to 1."""
-    centres = (np.arange(target) + 0.5) * source / target - 0.5
-    centres = np.clip(centres, 0, source - 1)
-    distance = np.abs(centres[:, np.newaxis] - np.arange(source))
-    weights: NDArray[np.float64] = np.clip(1 - distance, 0, None)
-    return weights
