@@ -1,8 +1,4 @@
-"""Handwritten digits for the demo, in the form that `fashion.tflite` takes.
-
-scikit-learn bundles 1,797 digits of 8x8 pixels. They are enlarged to the size that clothes have in
-Fashion-MNIST, so that a network that has only ever seen clothes finds strokes it can work with.
-"""
+"""Handwritten digits for the demo, in the form that `fashion.tflite` takes."""
 
 from __future__ import annotations
 
@@ -12,14 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pretrained.images import IMAGE_SIZE, enlarge, quantize_pixels
-
-_SOURCE_MAX = 16
-_DIGIT_SIZE = 24
+from pretrained.images import quantize_pixels, read_digits
 
 
 class Digits(NamedTuple):
@@ -36,14 +28,10 @@ def load(train: int = 400, seed: int = 0) -> Digits:
 
     The split depends on `seed` alone. Classes are not balanced: a user writes what comes to mind.
     """
-    source = load_digits()
-    if not 0 < train < len(source.images):
-        raise ValueError(f"train is {train}, expected 1 to {len(source.images) - 1}")
-    pixels = enlarge(source.images, _DIGIT_SIZE) * (255 / _SOURCE_MAX)
-    margin = (IMAGE_SIZE - _DIGIT_SIZE) // 2
-    framed = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin)))
-    x = quantize_pixels(np.rint(framed).astype(np.uint8))
-    y = source.target.astype(np.uint8)
+    pixels, y = read_digits()
+    if not 0 < train < len(pixels):
+        raise ValueError(f"train is {train}, expected 1 to {len(pixels) - 1}")
+    x = quantize_pixels(pixels)
     order = np.random.default_rng(seed).permutation(len(x))
     first, rest = order[:train], order[train:]
     return Digits(x[first], y[first], x[rest], y[rest])

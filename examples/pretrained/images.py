@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 
 PACKAGE = "dataset-fashion-mnist"
 IMAGE_SIZE = 28
 # A network reads pixel / 255, from 0.0 (black) to 1.0: stored int8 value = pixel - 128.
 INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
+
+_DIGIT_MAX, _DIGIT_SIZE = 16, 24
 
 Pixels = NDArray[np.uint8]
 
@@ -58,3 +61,17 @@ def read_fashion(split: str, folder: Path | None = None) -> tuple[Pixels, Pixels
     labels = gzip.decompress((folder / f"{split}-labels-idx1-ubyte.gz").read_bytes())
     pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28)
     return pixels, np.frombuffer(labels, np.uint8, offset=8)
+
+
+@cache
+def read_digits() -> tuple[Pixels, Pixels]:
+    """Pixels [n, 28, 28] and labels [n] of the 1,797 digits that scikit-learn bundles.
+
+    They are enlarged from 8x8 pixels to the size that clothes have in Fashion-MNIST, so that a
+    network that has only ever seen clothes finds strokes it can work with.
+    """
+    source = load_digits()
+    pixels = enlarge(source.images, _DIGIT_SIZE) * (255 / _DIGIT_MAX)
+    margin = (IMAGE_SIZE - _DIGIT_SIZE) // 2
+    framed = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin)))
+    return np.rint(framed).astype(np.uint8), source.target.astype(np.uint8)
