@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import accuracy.tasks
 from accuracy.episode import Episode, Task
 from accuracy.learners import Float, Integer, Learner, NearestInt8, learn, logistic_regression
+from accuracy.models import cache_folder
+from tinytrain.ir.graph import Graph
 from tinytrain.passes.update import layers
 
 
@@ -20,7 +23,7 @@ class Variant:
     """A row of the table. A new precision is one more row: Variant(..., options={...}).
 
     kind: "float", "integer", "nearest", "before" (nothing is learned) or "baseline".
-    scheme: "all", "last", "bias" or "head"; last is the task's own choice.
+    scheme: "all", "last" (the task's own choice), "bias" (with the head's weights) or "head".
     options: more arguments for the simulator's compile_graph.
     """
 
@@ -38,8 +41,8 @@ VARIANTS = (
     Variant("int8 rounded to nearest, all layers", "nearest"),
     Variant("float32, last layers", "float", "last"),
     Variant("ours, last layers", "integer", "last"),
-    Variant("float32, biases", "float", "bias"),
-    Variant("ours, biases", "integer", "bias"),
+    Variant("float32, biases and head", "float", "bias"),
+    Variant("ours, biases and head", "integer", "bias"),
     Variant("float32, head", "float", "head"),
     Variant("ours, head", "integer", "head"),
 )
@@ -69,10 +72,29 @@ def find_task(name: str) -> Task:
     return next(t for t in accuracy.tasks.TASKS if t.name == name)
 
 
-def update_scheme(task: Task, episode: Episode, scheme: str) -> str:
+def update_scheme(task: Task, graph: Graph, scheme: str) -> str:
     """A row's scheme in the words of `tinytrain build --update`."""
-    count = len(layers(episode.graph))
-    return {"all": "all", "last": task.last, "bias": f"bias:{count}", "head": "last:1"}[scheme]
+    match scheme:
+        case "last":
+            return task.last
+        case "head":
+            return "last:1"
+        case "bias":
+            return str(_biases_and_head(graph))
+        case _:
+            return scheme
+
+
+def _biases_and_head(graph: Graph) -> Path:
+    """A scheme file. Biases alone would learn nothing under a new head, whose weights are zero."""
+    found = layers(graph)
+    path = cache_folder() / f"biases_{len(found)}_{found[-1].name}.toml"
+    if not path.exists():
+        text = f"biases = {len(found)}\n[layer.{found[-1].name}]\nweight = true\n"
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text, encoding="utf-8")
+        part.rename(path)
+    return path
 
 
 def make_learner(variant: Variant, episode: Episode, update: str) -> Learner:
@@ -95,7 +117,7 @@ def run(job: Job) -> Result:
     variant = job.variant
     if variant.kind == "baseline":
         return Result(job, logistic_regression(episode) if task.baseline else {})
-    learner = make_learner(variant, episode, update_scheme(task, episode, variant.scheme))
+    learner = make_learner(variant, episode, update_scheme(task, episode.graph, variant.scheme))
     if variant.kind != "before":
         learn(learner, episode, job.rate or task.rates[variant.scheme])
     return Result(job, {name: learner.accuracy(test) for name, test in episode.tests.items()})

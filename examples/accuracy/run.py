@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     names = [t.name for t in TASKS]
     parser.add_argument("--task", action="append", choices=names, help="only this one; repeatable")
-    parser.add_argument("--seeds", type=int, default=10, help="how many (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=5, help="how many (default: %(default)s)")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="stop learning after so many (for a quick look)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")

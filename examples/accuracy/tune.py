@@ -1,6 +1,6 @@
 """Finds each task's learning rates: the float side alone decides, on seeds of its own.
 
-python examples/accuracy/tune.py [TASK ...]
+python examples/accuracy/tune.py [TASK or SCHEME ...]
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from accuracy.benchmark import VARIANTS, Job, run_all
 from accuracy.tasks import TASKS
 
+SCHEMES = ("all", "last", "bias", "head")
 SEEDS = range(1000, 1003)
-GRID = (0.003, 0.01, 0.03, 0.1, 0.3)
+GRID = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 def main() -> None:
     """Prints mean accuracy by task, scheme and rate."""
-    names = sys.argv[1:] or [t.name for t in TASKS]
-    floats = [v for v in VARIANTS if v.kind == "float"]
+    names = sys.argv[1:]
+    schemes = [s for s in names if s in SCHEMES] or SCHEMES
+    names = [n for n in names if n not in SCHEMES] or [t.name for t in TASKS]
+    floats = [v for v in VARIANTS if v.kind == "float" and v.scheme in schemes]
     jobs = [Job(n, s, v, rate) for n in names for v in floats for rate in GRID for s in SEEDS]
     found: dict[tuple[str, str], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for result in track(run_all(jobs, 2), total=len(jobs)):
