@@ -64,7 +64,8 @@ def accuracy_table(report: Report) -> str:
         found = [report.main(task, variant) for task in report.tasks]
         cells = ["" if a is None else f"{a.mean():.1f} ± {a.std():.1f}" for a in found]
         means = [a.mean() for a in found if a is not None]
-        rows.append([variant.name, *cells, f"{np.mean(means):.1f}" if None not in found else ""])
+        mean = f"{np.mean(means):.1f}" if len(means) == len(found) else ""
+        rows.append([variant.name, *cells, mean])
     return _markdown(rows)
 
 
