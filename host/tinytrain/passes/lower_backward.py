@@ -63,7 +63,7 @@ def gradient_buffer(name: str, size: int, kind: GradientType) -> Buffer:
 def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
     """Working memory of one call, as large as the kernel says (times `times`)."""
     nbytes = library().scratch_bytes(kernel, p) * times
-    name = f"{node.name}_{kernel.removeprefix('tt_')}_scratch"
+    name = f"{node.name}#{kernel.removeprefix('tt_')}#scratch"
     return Buffer(name, Region.ARENA, nbytes, "int32_t")
 
 
@@ -76,7 +76,7 @@ def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
 def gradient_size(graph: Graph, op: GradOp) -> int:
     """Elements of the gradient that an op writes."""
     assert op.output is not None
-    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
+    tensor = op.output.split("#")[1]
     return graph.tensors[tensor].size
 
 

@@ -21,7 +21,7 @@
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0x32e70197u
-#define TT_MODEL_HASH_HIGH 0xfadd00adu
+#define TT_MODEL_HASH_LOW 0x5a66a82cu
+#define TT_MODEL_HASH_HIGH 0xc62c2a15u
 
 #endif
