@@ -60,6 +60,7 @@ def build(
 
     ram: limit for arena and state in bytes; BuildError if they take more.
     """
+    folder = folder.absolute()
     board = load_board(board_name)
     progress("reading and planning", 0, 1)
     compiled = compile_model(model, update)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,13 @@ import pytest
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
 
 
-def tinytrain(*words: object) -> subprocess.CompletedProcess[str]:
+def tinytrain(
+    *words: object, cwd: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tinytrain.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env=os.environ | env
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,21 @@ def test_building_twice_gives_the_same_files(folder, tmp_path):
     for path in folder.rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (again / path.relative_to(folder)).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("words", [("-o", "out/"), ("-o", "deeper/out"), ()])
+def test_relative_folders(words, tmp_path):
+    result = tinytrain("build", MODEL, "--board", "unix", *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    place = tmp_path / (words[1] if words else "build")
+    assert (place / "tinytrain.mpy").exists()
+    assert f"Written to {words[1].rstrip('/') if words else 'build'}: " in result.stdout
+    np.savez(tmp_path / "d.npz", x=np.zeros((2, 28, 28, 1), np.float32), y=np.arange(2))
+    result = tinytrain(
+        "sim", place.name if not words else words[1], "--data", "d.npz", cwd=tmp_path,
+        TINYTRAIN_CACHE="cache",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
 
 
 def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
