@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tinytrain.codegen.c_source import Source, generate
 from tinytrain.importers import load
-from tinytrain.ir.graph import Graph
+from tinytrain.ir.graph import Graph, plain_name
 from tinytrain.ir.program import Program
 from tinytrain.passes.lower import lower
 from tinytrain.passes.update import Scheme, parse_scheme
@@ -44,4 +44,4 @@ def compile_model(path: Path | str, update: str = "all", *, name: str | None = N
     name: of the model, if not the file's.
     """
     graph = load(Path(path))
-    return compile_graph(replace(graph, name=name) if name else graph, update)
+    return compile_graph(replace(graph, name=plain_name(name)) if name else graph, update)

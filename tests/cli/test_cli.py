@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,17 @@ def test_relative_folders(words, tmp_path):
         TINYTRAIN_CACHE="cache",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
+
+
+def test_hostile_file_names(tmp_path):
+    model = tmp_path / 'a"""\\N{x}%s.tflite'
+    shutil.copyfile(MODEL, model)
+    out = tmp_path / "out"
+    result = tinytrain("build", model, "--board", "unix", "--update", "bias:1", "-o", out)
+    assert result.returncode == 0, result.stderr
+    for name in ("tinytrain.pyi", "main.py"):
+        compile((out / name).read_text(), name, "exec")
+    assert 'TT_MODEL_NAME "a____N_x__s"' in (out / "source" / "model.h").read_text()
 
 
 def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
