@@ -84,6 +84,37 @@ def test_relative_folders(words, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+def test_an_edited_main_is_kept(tmp_path):
+    words = ("build", MODEL, "--board", "unix", "-o", tmp_path)
+    tinytrain(*words, "--update", "bias:1")
+    result = tinytrain(*words, "--update", "none")
+    assert "Kept" not in result.stdout
+    assert "trainer.step" not in (tmp_path / "main.py").read_text()  # nobody had touched it
+    for _ in range(2):
+        (tmp_path / "main.py").write_text("mine\n")
+        result = tinytrain(*words, "--update", "bias:1")
+        assert "Kept main.py" in result.stdout, result.stderr
+        assert (tmp_path / "main.py").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("name", ["model.ttw", "source/model.c", "source"])
+def test_what_is_in_the_way_leaves_everything_as_it_was(name, tmp_path):
+    place = tmp_path / "out" / name
+    place.parent.mkdir(parents=True)
+    if name == "source":
+        place.write_text("a file")
+    else:
+        place.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    words = ("build", MODEL, "--board", "unix", "--update", "bias:1", "-o")
+    result = tinytrain(*words, tmp_path / "out")
+    assert result.returncode == 2
+    assert str(place) in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "file").write_text("")
+    assert "is a file" in tinytrain(*words, tmp_path / "file" / "deeper").stderr
+
+
 def test_hostile_file_names(tmp_path):
     model = tmp_path / 'a"""\\N{x}%s.tflite'
     shutil.copyfile(MODEL, model)
