@@ -162,7 +162,9 @@ def _build(arguments: argparse.Namespace) -> None:
         )
     console.print(result.report.text(), end="", markup=False)
     names = ", ".join(sorted(p.name for p in result.folder.iterdir() if p.is_file()))
-    console.print(f"\nWritten to {result.folder}: {names}", markup=False, soft_wrap=True)
+    console.print(f"\nWritten to {arguments.folder}: {names}", markup=False, soft_wrap=True)
+    for name in result.kept:
+        console.print(f"Kept {name}, which has been edited; delete it to get the new one")
 
 
 def _sim(arguments: argparse.Namespace) -> None:
