@@ -106,7 +106,8 @@ LOGIT_MAX = 2**18  # in real value: 2^30 in units of 2^-12
 
 def _logit_room(graph: Graph, scheme: Scheme, node: Node) -> int:
     """What is left for the head's bias, in units of its sums, so that logits stay in range."""
-    largest = int(LOGIT_MAX / float(sum_scales(graph, node).max())) - 1
+    scale = float(sum_scales(graph, node).max())
+    largest = INT32_MAX if scale * INT32_MAX <= LOGIT_MAX else int(LOGIT_MAX / scale) - 1
     return min(largest, INT32_MAX) - forward_sum(graph, scheme, node)
 
 
