@@ -18,6 +18,9 @@ def simulate(model: str | Path, update: str = "all", *, lr: float = 0.01) -> Tra
     """
     from tinytrain.compilation import compile_model
 
+    for value, kinds in ((model, (str, Path)), (update, (str,))):
+        if not isinstance(value, kinds):
+            raise TinyTrainError(f"expected a path and the name of a scheme, not {value!r}")
     trainer = Trainer(compile_model(model, update))
     trainer.lr = lr
     return trainer

@@ -9,13 +9,16 @@ import hashlib
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
 
 from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
@@ -32,7 +35,8 @@ from tinytrain.sim.trainer import Trainer
 Progress = Callable[[str, int, int], None]
 SELFTEST_STEPS = 3
 SELFTEST_LR = 0.01
-FILES = "tinytrain.mpy model.ttw tinytrain.pyi main.py report.json report.txt selftest.json".split()
+REPORTS = ("report.json", "report.txt", "selftest.json")
+FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
 SOURCE = "source"  # the folder with what `sim` needs to build the same model again
 
 
@@ -184,6 +188,8 @@ def open_build(folder: Path) -> Compiled:
     try:
         entry: Mapping[str, str] = json.loads((folder / SOURCE / "build.json").read_text())
         model, update = folder / SOURCE / entry["model"], entry["update"]
+        if not all(isinstance(entry[key], str) for key in ("name", "update")):
+            raise TypeError("build.json: names expected")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
     if update.endswith(".toml"):
@@ -215,8 +221,10 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, NpzFile):
+                raise ValueError("it is a single array")
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as .npz: {error}") from error
     for part in ("train", "test"):
         arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
@@ -229,6 +237,11 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
                 f"{path}: expected arrays x_train, y_train, x_test, y_test (or x, y), samples "
                 f"first, labels as whole numbers; y_{part} is {y.dtype} {y.shape} for {len(x)} "
                 "samples"
+            )
+        if trainer.classes and not 0 <= y.min() <= y.max() < trainer.classes:
+            raise DataError(
+                f"{path}: y_{part} has labels {y.min()} .. {y.max()}, expected "
+                f"0 .. {trainer.classes - 1}"
             )
         found |= {f"x_{part}": x, f"y_{part}": y}
     return found

@@ -149,7 +149,10 @@ class Trainer:
 
         Halves are rounded away from zero, as TFLM's QUANTIZE does.
         """
-        q = np.asarray(x, np.float32) / np.float32(self.input_scale)
+        values = np.asarray(x, np.float32)
+        if np.isnan(values).any():
+            raise DataError("the input has NaN, which no int8 stands for")
+        q = values / np.float32(self.input_scale)
         q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
         saturated: Int8 = np.clip(q + self.input_zero_point, -128, 127).astype(np.int8)
         return saturated
