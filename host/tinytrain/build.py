@@ -9,13 +9,16 @@ import hashlib
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
 
 from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
@@ -33,15 +36,8 @@ from tinytrain.sim.trainer import Trainer
 Progress = Callable[[str, int, int], None]
 SELFTEST_STEPS = 3
 SELFTEST_LR = 0.01
-FILES = [
-    "tinytrain.mpy",
-    "model.ttw",
-    "tinytrain.pyi",
-    "main.py",
-    "report.json",
-    "report.txt",
-    "selftest.json",
-]
+REPORTS = ("report.json", "report.txt", "selftest.json")
+FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
 SOURCE = "source"  # the folder with what `sim` needs to build the same model again
 
 
@@ -204,6 +200,8 @@ def open_build(folder: Path) -> Compiled:
     try:
         entry: Mapping[str, Any] = json.loads((folder / SOURCE / "build.json").read_text())
         model, update = folder / SOURCE / entry["model"], entry["update"]
+        if not all(isinstance(entry[key], str) for key in ("name", "update")):
+            raise TypeError("build.json: names expected")
         chosen = {f.name: entry[f.name] for f in fields(Options)}
         options = Options(**chosen | {"freeze": tuple(chosen["freeze"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -247,8 +245,10 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, NpzFile):
+                raise ValueError("it is a single array")
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as .npz: {error}") from error
     for part in ("train", "test"):
         arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
@@ -263,6 +263,12 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
                 f"{path}: expected arrays x_train, y_train, x_test, y_test (or x, y), samples "
                 f"first, {WANTED[trainer.loss]}; y_{part} is {y.dtype} {y.shape} for {len(x)} "
                 "samples"
+            )
+        softmax = trainer.loss == Loss.SOFTMAX.value
+        if softmax and not 0 <= y.min() <= y.max() < trainer.classes:
+            raise DataError(
+                f"{path}: y_{part} has labels {y.min()} .. {y.max()}, expected "
+                f"0 .. {trainer.classes - 1}"
             )
         found |= {f"x_{part}": x, f"y_{part}": y}
     return found

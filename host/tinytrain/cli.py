@@ -118,8 +118,11 @@ def _bytes(text: str) -> int:
         if number.endswith(suffix):
             number, factor = number.removesuffix(suffix), size
     try:
-        return int(float(number) * factor)
-    except ValueError:
+        value = int(float(number) * factor)
+        if value < 0:
+            raise ValueError
+        return value
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; examples: 98304, 96K") from None
 
 

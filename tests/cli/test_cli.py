@@ -147,6 +147,9 @@ def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
         (("build", MODEL, "--board", "toaster"), "rpi_pico"),
         (("build", MODEL, "--board", "unix", "--update", "last:99"), "10 layers"),
         (("build", MODEL, "--board", "unix", "--update", "some"), "last:N"),
+        (("build", MODEL, "--board", "unix", "--update", "last:²"), "last:N"),
+        (("build", MODEL, "--board", "unix", "--ram", "inf"), "no size"),
+        (("build", MODEL, "--board", "unix", "--ram=-1"), "no size"),
         (("build", MODEL, "--board", "unix", "--ram", "2K"), "more than the 2,048 allowed"),
         (("sim", "nowhere", "--data", "x.npz"), "tinytrain build"),
         (("deploy", "nowhere"), "tinytrain build"),
@@ -160,6 +163,20 @@ def test_errors_are_explained_without_a_traceback(words, expected, tmp_path):
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_unreadable_data_is_explained(folder, tmp_path):
+    x = np.zeros((4, 28, 28, 1), np.float32)
+    np.save(tmp_path / "single.npy", x)
+    np.savez(tmp_path / "good.npz", x=x, y=np.arange(4))
+    (tmp_path / "half.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:999])
+    (tmp_path / "empty.npz").write_bytes(b"")
+    np.savez(tmp_path / "label.npz", x=x, y=np.full(4, 99))
+    np.savez(tmp_path / "nan.npz", x=x * np.nan, y=np.arange(4))
+    for name in ("single.npy", "half.npz", "empty.npz", "label.npz", "nan.npz"):
+        result = tinytrain("sim", folder, "--data", tmp_path / name)
+        assert result.returncode == 2, name
+        assert "Traceback" not in result.stderr
 
 
 def test_bad_data_is_explained(folder, tmp_path):
