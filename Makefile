@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check gradients lint types format serve clean
+.PHONY: help setup demo accuracy test check gradients lint types format serve clean
 
 ## Show this help
 help:
@@ -30,6 +30,11 @@ setup: $(VENV)/installed
 ## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
 demo: setup
 	@$(PY) examples/digits/demo.py
+
+## Compare training in integers with training in float on real data (ARGS='--task faces10')
+accuracy: $(VENV)/installed
+	@tools/apt-install.sh dataset-fashion-mnist espeak-ng
+	@$(PY) examples/accuracy/run.py $(ARGS)
 
 ## Run the tests, without the long ones (ARGS='-k name' goes to pytest)
 test: setup

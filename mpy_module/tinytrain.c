@@ -432,6 +432,12 @@ static mp_obj_t tt_trainer_exit(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_exit_obj, 4, 4, tt_trainer_exit);
 
+/* A memoryview: writable, but unlike a bytearray it cannot be resized. */
+static mp_obj_t tt_state_view(tt_trainer *self) {
+    mp_obj_t bytes = mp_obj_new_bytearray_by_ref(TT_STATE_BYTES, self->memory);
+    return mp_call_function_n_kw(mp_load_global(MP_QSTR_memoryview), 1, 0, &bytes);
+}
+
 /* Set one of the factors; false: there is none of that name. */
 static bool tt_store_factor(mp_obj_t self_in, qstr attr, mp_obj_t value) {
     if (attr == MP_QSTR_lr) {
@@ -473,8 +479,7 @@ static void tt_trainer_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
         dest[0] = tt_float(tt_open_trainer(self_in)->decay_bits);
 #endif
     } else if (attr == MP_QSTR_state) {
-        tt_trainer *self = tt_open_trainer(self_in);
-        dest[0] = mp_obj_new_bytearray_by_ref(TT_STATE_BYTES, self->memory);
+        dest[0] = tt_state_view(tt_open_trainer(self_in));
     } else {
         dest[1] = MP_OBJ_SENTINEL; /* look in the type */
     }

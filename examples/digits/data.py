@@ -1,26 +1,17 @@
-"""Handwritten digits for the demo, in the form that `fashion.tflite` takes.
-
-scikit-learn bundles 1,797 digits of 8x8 pixels. They are enlarged to the size that clothes have in
-Fashion-MNIST, so that a network that has only ever seen clothes finds strokes it can work with.
-"""
+"""Handwritten digits for the demo, in the form that `fashion.tflite` takes."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
-IMAGE_SIZE = 28
-# The network reads pixel / 255, from 0.0 (black) to 1.0: stored int8 value = pixel - 128.
-INPUT_SCALE = 1 / 255
-INPUT_ZERO_POINT = -128
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-_SOURCE_SIZE = 8
-_SOURCE_MAX = 16
-_DIGIT_SIZE = 24
+from pretrained.images import quantize_pixels, read_digits
 
 
 class Digits(NamedTuple):
@@ -32,32 +23,15 @@ class Digits(NamedTuple):
     y_test: NDArray[np.uint8]
 
 
-def quantize_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Pixels 0 to 255, [n, 28, 28], as the network's int8 input, [n, 28, 28, 1]."""
-    return (pixels.astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)[..., np.newaxis]
-
-
-def enlarge(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """[n, h, w] to [n, size, size] by bilinear interpolation between pixel centres."""
-    rows = _interpolation(images.shape[1], size)
-    columns = _interpolation(images.shape[2], size)
-    enlarged: NDArray[np.float64] = rows @ images @ columns.T
-    return enlarged
-
-
 def load(train: int = 400, seed: int = 0) -> Digits:
     """`train` digits in random order to learn from, and all others to test on.
 
     The split depends on `seed` alone. Classes are not balanced: a user writes what comes to mind.
     """
-    source = load_digits()
-    if not 0 < train < len(source.images):
-        raise ValueError(f"train is {train}, expected 1 to {len(source.images) - 1}")
-    pixels = enlarge(source.images, _DIGIT_SIZE) * (255 / _SOURCE_MAX)
-    margin = (IMAGE_SIZE - _DIGIT_SIZE) // 2
-    framed = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin)))
-    x = quantize_pixels(np.rint(framed).astype(np.uint8))
-    y = source.target.astype(np.uint8)
+    pixels, y = read_digits()
+    if not 0 < train < len(pixels):
+        raise ValueError(f"train is {train}, expected 1 to {len(pixels) - 1}")
+    x = quantize_pixels(pixels)
     order = np.random.default_rng(seed).permutation(len(x))
     first, rest = order[:train], order[train:]
     return Digits(x[first], y[first], x[rest], y[rest])
@@ -66,12 +40,3 @@ def load(train: int = 400, seed: int = 0) -> Digits:
 def write_npz(path: Path, train: int = 400, seed: int = 0) -> None:
     """Writes the arrays of `load` under their names, as `tinytrain sim --data` reads them."""
     np.savez_compressed(path, **load(train, seed)._asdict())
-
-
-def _interpolation(source: int, target: int) -> NDArray[np.float64]:
-    """The [target, source] matrix of bilinear weights; each row sums to 1."""
-    centres = (np.arange(target) + 0.5) * source / target - 0.5
-    centres = np.clip(centres, 0, source - 1)
-    distance = np.abs(centres[:, np.newaxis] - np.arange(source))
-    weights: NDArray[np.float64] = np.clip(1 - distance, 0, None)
-    return weights

@@ -34,6 +34,9 @@ def simulate(
     """
     from tinytrain.compilation import Options, compile_model
 
+    for value, kinds in ((model, (str, Path)), (update, (str,))):
+        if not isinstance(value, kinds):
+            raise TinyTrainError(f"expected a path and the name of a scheme, not {value!r}")
     options = Options(loss, classes, tuple(freeze), gradients, optimizer)
     trainer = Trainer(compile_model(model, update, options))
     trainer.lr = lr

@@ -5,16 +5,20 @@ compile_model -> native module for the board's target -> report -> files
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
 
 from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
@@ -33,6 +37,8 @@ from tinytrain.sim.trainer import Trainer
 Progress = Callable[[str, int, int], None]
 SELFTEST_STEPS = 3
 SELFTEST_LR = 0.01
+REPORTS = ("report.json", "report.txt", "selftest.json")
+FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
 SOURCE = "source"  # the folder with what `sim` needs to build the same model again
 
 
@@ -42,11 +48,15 @@ def ignore_progress(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Build:
-    """A finished build: the folder, what is in it, and what it costs."""
+    """A finished build: the folder, what is in it, and what it costs.
+
+    kept: files that the user had changed and that were therefore not replaced.
+    """
 
     folder: Path
     compiled: Compiled
     report: Report
+    kept: tuple[str, ...] = ()
 
 
 def build(
@@ -63,16 +73,18 @@ def build(
 
     ram: limit for arena and state in bytes; BuildError if they take more.
     """
+    folder = folder.absolute()
     board = load_board(board_name)
     progress("reading and planning", 0, 1)
     compiled = compile_model(model, update, options)
     _check_ram(compiled, ram)
+    _check_places(folder, FILES)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
         stage = Path(name)
         report = _write_all(compiled, model, update, board, stage, progress)
-        _publish(stage, folder)
-    return Build(folder, compiled, report)
+        kept = _publish(stage, folder)
+    return Build(folder, compiled, report, kept)
 
 
 def _check_ram(compiled: Compiled, ram: int | None) -> None:
@@ -92,13 +104,14 @@ def _write_all(
     source.mkdir()
     (source / "model.h").write_text(compiled.source.header, encoding="utf-8")
     (source / "model.c").write_text(compiled.source.body, encoding="utf-8")
-    _keep_input(source, model, compiled, board.name)
+    main = example(compiled.graph, compiled.program)
+    (stage / "main.py").write_text(main)
+    _keep_input(source, model, compiled, board.name, main)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
     bits = compiled.program.gradients.bits
     module = _link(board, source, bits, stage / "tinytrain.mpy", progress)
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
-    (stage / "main.py").write_text(example(compiled.graph, compiled.program))
     (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
     memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
     report = make_report(
@@ -133,7 +146,7 @@ def _link(board: Board, source: Path, bits: int, out: Path, progress: Progress) 
         )
 
 
-def _keep_input(source: Path, model: Path, compiled: Compiled, board: str) -> None:
+def _keep_input(source: Path, model: Path, compiled: Compiled, board: str, main: str) -> None:
     """Keep what the build was made from, so that `sim` and later builds need nothing else."""
     update = compiled.update
     kept = f"model{model.suffix}"
@@ -143,16 +156,43 @@ def _keep_input(source: Path, model: Path, compiled: Compiled, board: str) -> No
         update = "update.toml"
     entry = {"model": kept, "name": model.stem, "update": update, "board": board}
     entry |= asdict(compiled.options)
+    entry["main_sha256"] = hashlib.sha256(main.encode()).hexdigest()
     (source / "build.json").write_text(json.dumps(entry, indent=2) + "\n")
 
 
-def _publish(stage: Path, folder: Path) -> None:
-    """Move the finished files into place, each one at once."""
-    for path in sorted(stage.rglob("*")):
-        target = folder / path.relative_to(stage)
-        if path.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+def _check_places(folder: Path, names: Iterable[str]) -> None:
+    """BuildError if something lies where the files of a build will go and cannot be replaced."""
+    for place in (folder / SOURCE, folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise BuildError(f"{place}: is a file, a folder is needed; name another one with -o")
+    for name in names:
+        if (folder / name).is_dir():
+            raise BuildError(f"{folder / name}: is a folder, but the build writes such a file")
+
+
+def _publish(stage: Path, folder: Path) -> tuple[str, ...]:
+    """Move the finished files into place, each one at once; returns the names of those left out."""
+    finished = [p.relative_to(stage).as_posix() for p in sorted(stage.rglob("*")) if p.is_file()]
+    _check_places(folder, finished)
+    kept = ("main.py",) if _is_edited(folder, stage / "main.py") else ()
+    (folder / SOURCE).mkdir(parents=True, exist_ok=True)
+    for name in finished:
+        if name not in kept:
+            (stage / name).replace(folder / name)
+    return kept
+
+
+def _is_edited(folder: Path, new: Path) -> bool:
+    """Whether the folder's main.py is the user's own: neither the last build's nor the new one."""
+    try:
+        found = (folder / new.name).read_bytes()
+    except FileNotFoundError:
+        return False
+    try:
+        generated = json.loads((folder / SOURCE / "build.json").read_text())["main_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        generated = None
+    return found != new.read_bytes() and hashlib.sha256(found).hexdigest() != generated
 
 
 def open_build(folder: Path) -> Compiled:
@@ -160,6 +200,8 @@ def open_build(folder: Path) -> Compiled:
     try:
         entry: Mapping[str, Any] = json.loads((folder / SOURCE / "build.json").read_text())
         model, update = folder / SOURCE / entry["model"], entry["update"]
+        if not all(isinstance(entry[key], str) for key in ("name", "update")):
+            raise TypeError("build.json: names expected")
         chosen = {f.name: entry[f.name] for f in fields(Options)}
         chosen["freeze"] = tuple(chosen["freeze"])
         chosen["optimizer"] = Optimizer(**chosen["optimizer"])
@@ -205,8 +247,10 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, NpzFile):
+                raise ValueError("it is a single array")
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as .npz: {error}") from error
     for part in ("train", "test"):
         arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
@@ -221,6 +265,12 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
                 f"{path}: expected arrays x_train, y_train, x_test, y_test (or x, y), samples "
                 f"first, {WANTED[trainer.loss]}; y_{part} is {y.dtype} {y.shape} for {len(x)} "
                 "samples"
+            )
+        softmax = trainer.loss == Loss.SOFTMAX.value
+        if softmax and not 0 <= y.min() <= y.max() < trainer.classes:
+            raise DataError(
+                f"{path}: y_{part} has labels {y.min()} .. {y.max()}, expected "
+                f"0 .. {trainer.classes - 1}"
             )
         found |= {f"x_{part}": x, f"y_{part}": y}
     return found

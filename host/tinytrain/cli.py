@@ -129,8 +129,11 @@ def _bytes(text: str) -> int:
         if number.endswith(suffix):
             number, factor = number.removesuffix(suffix), size
     try:
-        return int(float(number) * factor)
-    except ValueError:
+        value = int(float(number) * factor)
+        if value < 0:
+            raise ValueError
+        return value
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; examples: 98304, 96K") from None
 
 
@@ -185,7 +188,9 @@ def _build(arguments: argparse.Namespace) -> None:
         )
     console.print(result.report.text(), end="", markup=False)
     names = ", ".join(sorted(p.name for p in result.folder.iterdir() if p.is_file()))
-    console.print(f"\nWritten to {result.folder}: {names}", markup=False, soft_wrap=True)
+    console.print(f"\nWritten to {arguments.folder}: {names}", markup=False, soft_wrap=True)
+    for name in result.kept:
+        console.print(f"Kept {name}, which has been edited; delete it to get the new one")
 
 
 def _sim(arguments: argparse.Namespace) -> None:

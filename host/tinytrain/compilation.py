@@ -11,7 +11,7 @@ from pathlib import Path
 from tinytrain.codegen.c_source import Source, generate
 from tinytrain.errors import UpdateError
 from tinytrain.importers import load
-from tinytrain.ir.graph import Graph
+from tinytrain.ir.graph import Graph, plain_name
 from tinytrain.ir.loss import Loss, parse_loss
 from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import GradientType, Program
@@ -95,4 +95,5 @@ def compile_model(
     name: of the model, if not the file's.
     """
     graph = load(Path(path))
-    return compile_graph(replace(graph, name=name) if name else graph, update, options)
+    graph = replace(graph, name=plain_name(name)) if name else graph
+    return compile_graph(graph, update, options)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +15,13 @@ import pytest
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
 
 
-def tinytrain(*words: object) -> subprocess.CompletedProcess[str]:
+def tinytrain(
+    *words: object, cwd: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tinytrain.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env=os.environ | env
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,63 @@ def test_building_twice_gives_the_same_files(folder, tmp_path):
             assert path.read_bytes() == (again / path.relative_to(folder)).read_bytes(), path.name
 
 
+@pytest.mark.parametrize("words", [("-o", "out/"), ("-o", "deeper/out"), ()])
+def test_relative_folders(words, tmp_path):
+    result = tinytrain("build", MODEL, "--board", "unix", *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    place = tmp_path / (words[1] if words else "build")
+    assert (place / "tinytrain.mpy").exists()
+    assert f"Written to {words[1].rstrip('/') if words else 'build'}: " in result.stdout
+    np.savez(tmp_path / "d.npz", x=np.zeros((2, 28, 28, 1), np.float32), y=np.arange(2))
+    result = tinytrain(
+        "sim", place.name if not words else words[1], "--data", "d.npz", cwd=tmp_path,
+        TINYTRAIN_CACHE="cache",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_edited_main_is_kept(tmp_path):
+    words = ("build", MODEL, "--board", "unix", "-o", tmp_path)
+    tinytrain(*words, "--update", "bias:1")
+    result = tinytrain(*words, "--update", "none")
+    assert "Kept" not in result.stdout
+    assert "trainer.step" not in (tmp_path / "main.py").read_text()  # nobody had touched it
+    for _ in range(2):
+        (tmp_path / "main.py").write_text("mine\n")
+        result = tinytrain(*words, "--update", "bias:1")
+        assert "Kept main.py" in result.stdout, result.stderr
+        assert (tmp_path / "main.py").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("name", ["model.ttw", "source/model.c", "source"])
+def test_what_is_in_the_way_leaves_everything_as_it_was(name, tmp_path):
+    place = tmp_path / "out" / name
+    place.parent.mkdir(parents=True)
+    if name == "source":
+        place.write_text("a file")
+    else:
+        place.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    words = ("build", MODEL, "--board", "unix", "--update", "bias:1", "-o")
+    result = tinytrain(*words, tmp_path / "out")
+    assert result.returncode == 2
+    assert str(place) in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "file").write_text("")
+    assert "is a file" in tinytrain(*words, tmp_path / "file" / "deeper").stderr
+
+
+def test_hostile_file_names(tmp_path):
+    model = tmp_path / 'a"""\\N{x}%s.tflite'
+    shutil.copyfile(MODEL, model)
+    out = tmp_path / "out"
+    result = tinytrain("build", model, "--board", "unix", "--update", "bias:1", "-o", out)
+    assert result.returncode == 0, result.stderr
+    for name in ("tinytrain.pyi", "main.py"):
+        compile((out / name).read_text(), name, "exec")
+    assert 'TT_MODEL_NAME "a____N_x__s"' in (out / "source" / "model.h").read_text()
+
+
 def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3
@@ -84,6 +147,9 @@ def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
         (("build", MODEL, "--board", "toaster"), "rpi_pico"),
         (("build", MODEL, "--board", "unix", "--update", "last:99"), "10 layers"),
         (("build", MODEL, "--board", "unix", "--update", "some"), "last:N"),
+        (("build", MODEL, "--board", "unix", "--update", "last:²"), "last:N"),
+        (("build", MODEL, "--board", "unix", "--ram", "inf"), "no size"),
+        (("build", MODEL, "--board", "unix", "--ram=-1"), "no size"),
         (("build", MODEL, "--board", "unix", "--ram", "2K"), "more than the 2,048 allowed"),
         (("sim", "nowhere", "--data", "x.npz"), "tinytrain build"),
         (("deploy", "nowhere"), "tinytrain build"),
@@ -97,6 +163,20 @@ def test_errors_are_explained_without_a_traceback(words, expected, tmp_path):
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_unreadable_data_is_explained(folder, tmp_path):
+    x = np.zeros((4, 28, 28, 1), np.float32)
+    np.save(tmp_path / "single.npy", x)
+    np.savez(tmp_path / "good.npz", x=x, y=np.arange(4))
+    (tmp_path / "half.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:999])
+    (tmp_path / "empty.npz").write_bytes(b"")
+    np.savez(tmp_path / "label.npz", x=x, y=np.full(4, 99))
+    np.savez(tmp_path / "nan.npz", x=x * np.nan, y=np.arange(4))
+    for name in ("single.npy", "half.npz", "empty.npz", "label.npz", "nan.npz"):
+        result = tinytrain("sim", folder, "--data", tmp_path / name)
+        assert result.returncode == 2, name
+        assert "Traceback" not in result.stderr
 
 
 def test_bad_data_is_explained(folder, tmp_path):

@@ -112,6 +112,9 @@ def test_hostile_names(compile_c: CompileC) -> None:
     compiled = compile_graph(graph, "all")
     assert any("*/" in name for name in graph.tensors)
     compile_c(compiled.source)
+    comments = re.findall(r"/\*(.*?)\*/", compiled.source.body)
+    assert all(re.fullmatch(r"[\w .:;,>#/-]*", text, re.ASCII) for text in comments)
+    assert compiled.source.body.count("/*") == len(comments) == compiled.source.body.count("*/")
     (name,) = re.findall(r"#define TT_MODEL_NAME (.*)", compiled.source.header)
     assert re.fullmatch(r'"[\w.\-]*"', name)
 

@@ -259,6 +259,30 @@ print(per_step <= (before - gc.mem_free()) // 50)
     assert run(board, tiny, script) == ["0 0", "True"]
 
 
+def test_state_cannot_be_resized(board: str, tiny: Tiny) -> None:
+    script = """
+t = Trainer("model.ttw")
+state, size = t.state, len(t.state)
+def put(start, stop, data):
+    state[start:stop] = data
+for start, stop, length in ((0, size, size + 1), (0, size, 9), (8, 8, 64), (0, 4, 0), (4, 8, 999)):
+    assert refused(lambda: put(start, stop, bytes(length)), t) != "accepted", length
+for name in ("append", "extend"):
+    assert not hasattr(state, name)
+others = [bytearray(b"\\xa5" * 64) for _ in range(20)]
+saved = bytes(state)
+t.step(X, 1)
+trained = bytes(state)
+put(0, size, saved)
+assert t.state == saved != trained
+put(4, 8, b"wxyz")
+assert bytes(t.state) == saved[:4] + b"wxyz" + saved[8:]
+gc.collect()
+print(len(t.state) == size, all(o == b"\\xa5" * 64 for o in others))
+"""
+    assert run(board, tiny, script) == ["True True"]
+
+
 def test_closing(board: str, tiny: Tiny) -> None:
     script = """
 with Trainer("model.ttw") as t:

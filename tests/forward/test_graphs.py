@@ -64,16 +64,16 @@ def test_step_sees_the_same_values(kind: str) -> None:
 
     def watch(call, buffers):
         name = getattr(call.args.get("y"), "name", "")
-        if name.startswith("step_"):
+        if name.startswith("step#"):
             found[name] = buffers["y"].view(np.int8).copy()
-        if name == "logits":
+        if name == "#logits":
             logits[name] = buffers["y"].view(np.int32).copy()
 
     machine.step(x, 0, 0.0, watch)
     expected = tflm.activations(model.data, x)
     assert found and logits
     for name, value in found.items():
-        reference = expected[name.removeprefix("step_")]
+        reference = expected[name.removeprefix("step#")]
         np.testing.assert_array_equal(value, reference.reshape(-1), err_msg=name)
     head = find_head(compiled.graph)
     assert head is not None
@@ -81,7 +81,7 @@ def test_step_sees_the_same_values(kind: str) -> None:
     if head.sums:  # rounded to the output's scale they are the output, but for one unit
         source = compiled.graph.tensors[head.node.inputs[0]].quant.per_tensor
         weight = compiled.graph.tensors[head.node.weight].quant.channels(head.classes)
-        real = logits["logits"] * source * weight
+        real = logits["#logits"] * source * weight
         rounded = np.clip(np.round(real / output.per_tensor) + output.zero_point, -128, 127)
         reference = expected[head.node.output].reshape(-1)
         assert np.abs(rounded - reference).max() <= 1

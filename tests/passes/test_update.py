@@ -75,7 +75,8 @@ def test_toml(graph: Graph, toml: WriteToml) -> None:
         "conv2d_3": LayerUpdate(4, False),
         "dense_1": LayerUpdate(0, True),
     }
-    assert parse_scheme(graph, toml("")) == {}
+    with pytest.raises(UpdateError, match="trains nothing"):
+        parse_scheme(graph, toml(""))
     assert len(parse_scheme(graph, toml("biases = 100"))) == 3
 
 

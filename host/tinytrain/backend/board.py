@@ -96,7 +96,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     if data["target"] not in TOOLCHAINS:
         known = ", ".join(sorted(TOOLCHAINS))
         raise BoardError(f"{path}: unknown target {data['target']!r}; known: {known}")
-    if not set(data["weights"]) <= set(WEIGHTS_PLACES):
+    if not all(place in WEIGHTS_PLACES for place in data["weights"]):
         raise BoardError(f"{path}: weights must be among {', '.join(WEIGHTS_PLACES)}")
     values = {"sources": {}, **data, "weights": tuple(data["weights"])}
     return Board(name=path.stem, **values)

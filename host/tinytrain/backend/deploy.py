@@ -65,7 +65,7 @@ def deploy(
     """
     files = [*FILES, *(["main.py"] if with_main else [])]
     contents = {name: _read(build_dir / name) for name in files}
-    test = SelfTest.from_json(_read(build_dir / "selftest.json").decode())
+    test = SelfTest.from_json(_read(build_dir / "selftest.json").decode(errors="replace"))
     with _connect(port) as board:
         machine = _check_board(board, contents["tinytrain.mpy"])
         say(f"board: {machine}")

@@ -102,6 +102,9 @@ def build_natmod(
     relocated).
     """
     tools = toolchain(target)
+    # the tools run in work_dir
+    sources, compact = [s.absolute() for s in sources], [c.absolute() for c in compact]
+    work_dir, out = work_dir.absolute(), out.absolute()
     work_dir.mkdir(parents=True, exist_ok=True)
     _mpy_ld(work_dir, tools, "--preprocess", "-o", QSTRS, *map(str, sources))
     flags = [*_compile_flags(tools, include_dirs), *(f"-D{text}" for text in defines)]
@@ -168,5 +171,7 @@ def _run(command: Sequence[str], work_dir: Path, failure: str) -> str:
     result = subprocess.run(command, cwd=work_dir, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         said = (result.stdout + result.stderr).strip()
+        if "Traceback (most recent call last)" in said:  # of a tool in Python: what it ends with
+            said = said.splitlines()[-1]
         raise BuildError(f"{failure}:\n{said[-4000:]}")
     return result.stdout

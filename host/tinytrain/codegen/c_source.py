@@ -7,12 +7,13 @@ parameters is an error here, not wrong code.
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tinytrain.errors import BuildError
-from tinytrain.ir.graph import Graph, Port
+from tinytrain.ir.graph import Graph, Port, plain_name
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region, Runtime
 from tinytrain.kernels.header import CType, declarations
 from tinytrain.plan.arena import Arena
@@ -114,8 +115,7 @@ def _call(call: KernelCall, arena: Arena, structs: _Structs) -> str:
 
 def _one_line(text: str) -> str:
     """Names come from model files: nothing of them may end the comment or begin another."""
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable.replace("*/", "* /").replace("/*", "/ *").rstrip("\\")
+    return re.sub(r"[^\w .:;,>#/-]", "_", text, flags=re.ASCII)
 
 
 def _argument(argument: Argument, ctype: CType | None, arena: Arena, structs: _Structs) -> str:
@@ -204,9 +204,8 @@ def _batch(calls: list[str]) -> list[str]:
 
 
 def _macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]:
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in program.name)
     macros = {
-        "TT_MODEL_NAME": f'"{name}"',
+        "TT_MODEL_NAME": f'"{plain_name(program.name)}"',
         "TT_MODEL_ABI": str(declarations().constants["TT_ABI"]),
         "TT_WEIGHTS_BYTES": str(program.weights.size),
         "TT_STATE_BYTES": str(program.state_bytes),

@@ -22,8 +22,8 @@ class Trainer:
     name: str
     lr: float
     """Learning rate, 0.01 at first."""
-{attributes}    state: bytearray
-    """The trained parameters, a view."""
+{attributes}    state: memoryview
+    """The trained parameters: can be read and written, not resized."""
     input_shape: tuple[int, ...]
     input_scale: float
     input_zero_point: int

@@ -11,6 +11,7 @@ from tinytrain.importers.tflite_file import FileOp, TfliteFile, read_tflite
 from tinytrain.importers.tflite_ops import ADVICE, RULES
 from tinytrain.importers.translation import DAMAGED_HELP, INT8_HELP, Translation
 from tinytrain.ir import Graph, Port, verify
+from tinytrain.ir.graph import plain_name
 
 
 def import_tflite(path: Path) -> Graph:
@@ -82,4 +83,5 @@ def _finish(t: Translation) -> Graph:
         )
     if t.output.tensor == t.input.tensor:
         raise t.refusal(None, "the model computes nothing", tensor, "give a model with layers")
-    return Graph(t.file.path.stem, t.tensors, tuple(t.nodes), t.input, t.output, tuple(t.notes))
+    name = plain_name(t.file.path.stem)
+    return Graph(name, t.tensors, tuple(t.nodes), t.input, t.output, tuple(t.notes))

@@ -16,6 +16,7 @@ from tinytrain.importers.layout import View
 from tinytrain.importers.tflite_file import FileOp, FileTensor, TfliteFile
 from tinytrain.ir import Node, Port, Quantization, Tensor
 from tinytrain.ir.ops import Attributes, Hwc
+from tinytrain.ir.tensor import RESERVED
 
 INT8_HELP: Final = (
     "convert with full-integer quantization (int8): Optimize.DEFAULT, a representative_dataset "
@@ -271,6 +272,7 @@ class Translation:
     ) -> str:
         """Add a tensor to the graph under a name of its own, which is returned."""
         dtype = "int8" if data is None else data.dtype.name
+        name = name.replace(RESERVED, "_")
         unique, n = name, 1
         while unique in self.tensors:
             n += 1

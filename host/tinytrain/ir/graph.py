@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tinytrain.ir.ops import Attributes, Conv2D, DepthwiseConv2D
 from tinytrain.ir.tensor import Tensor
+
+
+def plain_name(text: str) -> str:
+    """A model's name as it can stand in C, Python and file names: [A-Za-z0-9_.-]."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text) or "_"
 
 
 @dataclass(frozen=True, slots=True)

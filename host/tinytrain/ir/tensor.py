@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+RESERVED = "#"
+"""No tensor has this in its name: lowering names its own buffers with it (`d#x`, `step#x`)."""
+
 ELEMENT_BYTES = {"int8": 1, "int32": 4}
 
 

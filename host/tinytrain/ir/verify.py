@@ -14,6 +14,7 @@ from tinytrain.ir.ops import (
     Pad,
     Softmax,
 )
+from tinytrain.ir.tensor import RESERVED
 
 
 def verify(graph: Graph) -> Graph:
@@ -24,6 +25,9 @@ def verify(graph: Graph) -> Graph:
         _check_node(graph, node, known, names)
         known.add(node.output)
         names.add(node.name)
+    for name in graph.tensors:
+        if RESERVED in name:
+            raise GraphError(f"{graph.name}: tensor {name}: names must not contain {RESERVED}")
     if graph.output.tensor not in known:
         raise GraphError(f"{graph.name}: nothing writes the output {graph.output.tensor}")
     return graph

@@ -35,8 +35,9 @@ _FLAGS: Final = ("-std=c99", "-O2", "-g0", "-fPIC", "-fvisibility=hidden")
 def cache_dir() -> Path:
     """Where tinytrain keeps what it has built: $TINYTRAIN_CACHE, or the user's cache."""
     if own := os.environ.get("TINYTRAIN_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinytrain"
+        return Path(own).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base).absolute() / "tinytrain"
 
 
 def build_extension(

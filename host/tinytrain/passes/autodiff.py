@@ -1,7 +1,7 @@
 """Reverse-mode differentiation: one gradient rule per op, pruned to what the scheme trains.
 
 The result is a list of GradOps in the order of execution. A gradient is named after its tensor
-(`d_<tensor>`); where a tensor is read by several nodes, what they send back is added up.
+(`d#<tensor>`); where a tensor is read by several nodes, what they send back is added up.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Tape:
     wanted: frozenset[str]
     ops: list[GradOp] = field(default_factory=list)
     received: dict[str, str] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    emitted: dict[str, int] = field(default_factory=dict)
 
     def emit(self, kind: GradKind, node: Node, inputs: tuple[str, ...], tensor: str) -> str:
         """Append an op that writes a new gradient of `tensor`; return the gradient's name."""
-        n = sum(name.split("#")[0] == f"d_{tensor}" for name in self.sizes)
-        name = f"d_{tensor}" + (f"#{n}" if n else "")
-        self.sizes[name] = self.graph.tensors[tensor].size
+        n = self.emitted.get(tensor, 0)
+        self.emitted[tensor] = n + 1
+        name = f"d#{tensor}" + (f"#{n}" if n else "")
         self.ops.append(GradOp(kind, node, inputs, name))
         return name
 

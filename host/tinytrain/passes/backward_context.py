@@ -44,5 +44,5 @@ def gradient_buffer(name: str, size: int, kind: GradientType) -> Buffer:
 def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
     """Working memory of one call, as large as the kernel says (times `times`)."""
     nbytes = library().scratch_bytes(kernel, p) * times
-    name = f"{node.name}_{kernel.removeprefix('tt_')}_scratch"
+    name = f"{node.name}#{kernel.removeprefix('tt_')}#scratch"
     return Buffer(name, Region.ARENA, nbytes, "int32_t")

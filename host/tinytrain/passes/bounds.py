@@ -125,7 +125,8 @@ LOGIT_MAX = 2.0**18  # in real value: 2^30 in units of 2^-12
 
 def _output_room(graph: Graph, scheme: Scheme, node: Node, largest: float) -> int:
     """What is left for the head's bias, in units of its sums, so that outputs stay in range."""
-    most = int(largest / float(sum_scales(graph, node).max())) - 1
+    scale = float(sum_scales(graph, node).max())
+    most = INT32_MAX if scale * INT32_MAX <= largest else int(largest / scale) - 1
     return min(most, INT32_MAX) - forward_sum(graph, scheme, node)
 
 

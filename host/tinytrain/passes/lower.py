@@ -81,11 +81,11 @@ def _lower_step(
     tensors = {
         name: b
         if name == graph.input.tensor
-        else Buffer(f"step_{name}", b.region, b.nbytes, b.ctype)
+        else Buffer(f"step#{name}", b.region, b.nbytes, b.ctype)
         for name, b in predict.buffers.items()
     }
     context = ForwardContext(graph, predict.constants, predict.storage, tensors, clips)
-    sums = Buffer("logits", Region.ARENA, 4 * head.classes, "int32_t")
+    sums = Buffer("#logits", Region.ARENA, 4 * head.classes, "int32_t")
     gradients = {
         op.output: gradient_buffer(op.output, gradient_size(graph, op), kind)
         for op in ops
@@ -127,4 +127,4 @@ def _forward_to_head(context: ForwardContext, head: Head, sums: Buffer) -> tuple
 
 def _clip_buffer(graph: Graph, node: Node) -> Buffer:
     size = graph.tensors[node.output].size
-    return Buffer(f"{node.name}_clip", Region.ARENA, (size + 7) // 8, "uint8_t")
+    return Buffer(f"{node.name}#clip", Region.ARENA, (size + 7) // 8, "uint8_t")

@@ -32,7 +32,7 @@ def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
 def gradient_size(graph: Graph, op: GradOp) -> int:
     """Elements of the gradient that an op writes."""
     assert op.output is not None
-    tensor = op.output.removeprefix("d_").rsplit("#", 1)[0]
+    tensor = op.output.split("#")[1]
     return graph.tensors[tensor].size
 
 

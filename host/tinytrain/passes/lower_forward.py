@@ -275,7 +275,13 @@ def lower_node(c: ForwardContext, node: Node) -> KernelCall:
     rule = FORWARD[node.op]
     shape = "x".join(str(d) for d in c.graph.tensors[node.output].shape)
     comment = f"{node.name}: {node.output} {shape}"
-    args = rule.arguments(c, node)
+    try:
+        args = rule.arguments(c, node)
+    except (OverflowError, ZeroDivisionError) as error:
+        raise BuildError(
+            f"{c.graph.name}: {node.source}: the scales of {node.inputs[0]} and {node.output} are "
+            "too far apart for a multiplier; quantize the model with a representative data set"
+        ) from error
     _check_sizes(c.graph, node, rule.kernel, args["p"])
     return KernelCall(rule.kernel, args, node.name, comment, macs_of(node), rule.inplace)
 

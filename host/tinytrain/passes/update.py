@@ -62,7 +62,7 @@ def parse_scheme(graph: Graph, text: str) -> Scheme:
     if text in ("all", "none"):
         chosen = layers(graph) if text == "all" else ()
         return _clean({n.name: _everything(n) for n in chosen})
-    if kind in ("last", "bias") and number.isdigit() and int(number) > 0:
+    if kind in ("last", "bias") and number.isascii() and number.isdecimal() and int(number) > 0:
         chosen = layers(graph)[-int(number) :]
         if len(chosen) < int(number):
             raise UpdateError(f"{text}: {graph.name} has only {len(chosen)} layers with weights")
@@ -121,7 +121,10 @@ def _from_toml(graph: Graph, path: Path) -> Scheme:
         named.add(node.name)
         default = node.name in scheme and scheme[node.name].bias
         scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, default)
-    return _clean(scheme)
+    found = _clean(scheme)
+    if not found:
+        raise UpdateError(f"{path}: trains nothing; to predict only, say none instead of a file")
+    return found
 
 
 def _find(graph: Graph, where: Path | str, name: str) -> Node:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tinytrain.errors import GraphError
 from tinytrain.ir.program import Buffer, KernelCall, Program, Region
 from tinytrain.passes.storage import aligned
 
@@ -41,7 +42,10 @@ def lifetimes(program: Program) -> tuple[Storage, ...]:
     step = _intervals(program.step, len(program.predict), program)
     owner = _merge(program.predict, 0, predict) | _merge(program.step, len(program.predict), step)
     groups: dict[str, list[Buffer]] = {}
-    buffers = {b.name: b for b in _arena_buffers((*program.predict, *program.step))}
+    buffers: dict[str, Buffer] = {}
+    for buffer in _arena_buffers((*program.predict, *program.step)):
+        if buffers.setdefault(buffer.name, buffer) != buffer:
+            raise GraphError(f"{program.name}: two buffers are named {buffer.name}")
     for name, buffer in buffers.items():
         groups.setdefault(_root(owner, name), []).append(buffer)
     storages = []

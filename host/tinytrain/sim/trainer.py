@@ -308,7 +308,10 @@ def _check_out(out: object, size: int) -> None:
 
 
 def _quantize(x: npt.ArrayLike, scale: float, zero: int) -> Int8:
-    q = np.asarray(x, np.float32) / np.float32(scale)
+    values = np.asarray(x, np.float32)
+    if np.isnan(values).any():
+        raise DataError("the input has NaN, which no int8 stands for")
+    q = values / np.float32(scale)
     q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
     saturated: Int8 = np.clip(q + zero, -128, 127).astype(np.int8)
     return saturated

@@ -94,11 +94,11 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
     /* dense_1: logits */
     tt_conv2d_s32(&p4, (const int8_t *)(arena + 32), (const int8_t *)(state + 24),
         (const int32_t *)(state + 32), (int32_t *)(arena + 8));
-    /* loss -> d_t14 */
+    /* loss -> d#t14 */
     tt_softmax_cross_entropy(&p5, (const int32_t *)(arena + 8), (const int32_t *)(weights + 88),
         (const int8_t *)(weights + 96), label, (tt_grad *)(arena + 0), &loss,
         (int32_t *)(arena + 16));
-    /* d_t9 */
+    /* d#t9 */
     tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 0), (const int8_t *)(state + 24),
         (const uint16_t *)(weights + 100), (tt_grad *)(arena + 100), (int32_t *)(arena + 8));
     /* dense_1: weight */
@@ -109,13 +109,13 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
     tt_bias_bwd(&p8, (const tt_grad *)(arena + 0), rate, (const uint16_t *)(weights + 112),
         (const int8_t *)(weights + 116), (int32_t *)(state + 32), (int8_t *)(state + 40),
         (int32_t *)(arena + 8));
-    /* d_t8 */
+    /* d#t8 */
     tt_average_pool2d_bwd(&p9, (const tt_grad *)(arena + 100), (tt_grad *)(arena + 0),
         (int32_t *)(arena + 108));
-    /* d_t8#1 */
+    /* d#t8#1 */
     tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 120),
         (tt_grad *)(arena + 0));
-    /* d_t7 */
+    /* d#t7 */
     tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 116),
         (tt_grad *)(arena + 0));
     /* conv2d_2: weight */

@@ -1,0 +1,1 @@
+"""The accuracy benchmark: integer fine-tuning against float fine-tuning on real data."""

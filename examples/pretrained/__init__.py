@@ -1,0 +1,1 @@
+"""Where the networks of the examples come from: data, a small CNN, training, quantization."""
