@@ -2,7 +2,7 @@
 
 make accuracy                          # all tasks; writes docs/ACCURACY.md, .svg and .json
 make accuracy ARGS='--task faces10'    # one task, on the terminal only
-make accuracy ARGS='--first-seed 50 --output /tmp/other'
+make accuracy ARGS='--first-seed 50 --output other'
 """
 
 from __future__ import annotations
