@@ -22,6 +22,7 @@ from tinytrain.ir.ops import (
     Softmax,
     Window,
 )
+from tinytrain.passes.lower_forward import macs_of
 
 _INT8_RANGE = (-128, 127)
 
@@ -122,23 +123,12 @@ def _row(graph: Graph, node: Node) -> Row:
         detail=_detail(node),
         inputs=activations,
         output=graph.tensors[node.output].shape,
-        macs=macs(node),
+        macs=macs_of(node),
         weights=weight.size if weight is not None else 0,
         biases=bias.size if bias is not None else 0,
         quantization=_quantization(graph, node),
         trainable=weight is not None,
     )
-
-
-def macs(node: Node) -> int:
-    """Multiply-accumulates of one forward pass of a node; 0 for an op without weights."""
-    match node.attrs:
-        case Conv2D(window=w):
-            return w.output.size * w.kernel[0] * w.kernel[1] * w.input.c
-        case DepthwiseConv2D(window=w):
-            return w.output.size * w.kernel[0] * w.kernel[1]
-        case _:
-            return 0
 
 
 def _detail(node: Node) -> str:
