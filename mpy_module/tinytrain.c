@@ -20,6 +20,7 @@
 
 #define TT_DEFAULT_RATE_BITS 0x3c23d70au /* 0.01 */
 #define TT_SIGN_BIT 0x80000000u
+#define TT_ONE_BITS 0x3f800000u
 #define TT_INFINITY_BITS 0x7f800000u
 
 /* the arena follows the state in one block; both start on a word */
@@ -35,6 +36,12 @@ typedef struct {
     bool in_place;          /* the weights lie where the caller has them, not in a copy of a file */
     tt_rate rate;
     uint32_t rate_bits; /* the learning rate as IEEE 754 single */
+#if TT_MOMENTUM
+    uint32_t momentum_bits;
+#endif
+#if TT_DECAY
+    uint32_t decay_bits;
+#endif
 } tt_trainer;
 
 /* ---- exceptions ----------------------------------------------------------------------------- */
@@ -257,21 +264,44 @@ static tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
 }
 #endif
 
-static void tt_set_rate(tt_trainer *self, mp_obj_t value) {
+/* A number that is not negative and below a limit, as an IEEE 754 single. */
+static uint32_t tt_get_factor(
+    mp_obj_t value, uint32_t below_bits, const char *type_error, const char *value_error) {
     uint32_t bits = 0;
     if (mp_obj_get_type(value) == mp_obj_get_type(mp_const_false)) {
-        tt_refuse(MP_QSTR_TypeError, "lr: number expected");
+        tt_refuse(MP_QSTR_TypeError, type_error);
     }
     mp_binary_set_val_array('f', &bits, 0, value);
     if (bits == TT_SIGN_BIT) {
         bits = 0; /* -0.0 */
     }
-    if (bits >= TT_INFINITY_BITS) { /* infinite, NaN, or a sign */
-        tt_refuse(MP_QSTR_ValueError, "lr: finite number >= 0 expected");
+    if (bits >= below_bits) { /* floats >= 0 are ordered as their bits; NaN and signs come last */
+        tt_refuse(MP_QSTR_ValueError, value_error);
     }
-    self->rate_bits = bits;
-    tt_rate_set(&self->rate, bits);
+    return bits;
 }
+
+static void tt_set_rate(tt_trainer *self, mp_obj_t value) {
+    self->rate_bits = tt_get_factor(
+        value, TT_INFINITY_BITS, "lr: number expected", "lr: finite number >= 0 expected");
+    tt_rate_set(&self->rate, self->rate_bits);
+}
+
+#if TT_MOMENTUM
+static void tt_set_momentum(tt_trainer *self, mp_obj_t value) {
+    self->momentum_bits = tt_get_factor(
+        value, TT_ONE_BITS, "momentum: number expected", "momentum: number >= 0 and < 1 expected");
+    tt_momentum_set(&self->rate, self->momentum_bits);
+}
+#endif
+
+#if TT_DECAY
+static void tt_set_decay(tt_trainer *self, mp_obj_t value) {
+    self->decay_bits = tt_get_factor(value, TT_INFINITY_BITS, "weight_decay: number expected",
+        "weight_decay: finite number >= 0 expected");
+    tt_decay_set(&self->rate, self->decay_bits);
+}
+#endif
 
 /* ---- the type --------------------------------------------------------------------------------- */
 
@@ -284,6 +314,13 @@ static mp_obj_t tt_trainer_make_new(
     mp_arg_check_num(n_args, n_kw, 1, 1, false);
     tt_trainer *self = mp_obj_malloc(tt_trainer, type);
     self->memory = NULL;
+#if TT_DECAY
+    memset(&self->rate, 0, sizeof(self->rate));
+    self->decay_bits = 0;
+#endif
+#if TT_MOMENTUM
+    self->momentum_bits = 0;
+#endif
     self->rate_bits = TT_DEFAULT_RATE_BITS;
     tt_rate_set(&self->rate, self->rate_bits);
     tt_rate_begin(&self->rate, 0);
@@ -315,6 +352,26 @@ static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
 /* only a model that can learn towards its input does without y */
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
     tt_trainer_step_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_step);
+
+#if TT_BATCH
+static mp_obj_t tt_trainer_accumulate(size_t n_args, const mp_obj_t *args) {
+    tt_trainer *self = tt_open_trainer(args[0]);
+    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
+    tt_set_input(self, args[1]);
+    uint8_t *arena = self->memory + TT_ARENA_AT;
+    return tt_float(tt_model_loss_bits(tt_model_accumulate(
+        self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
+    tt_trainer_accumulate_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_accumulate);
+
+static mp_obj_t tt_trainer_apply(mp_obj_t self_in) {
+    tt_trainer *self = tt_open_trainer(self_in);
+    tt_model_apply(self->weights, self->memory, &self->rate);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_apply_obj, tt_trainer_apply);
+#endif
 
 /* Without `out` the result is a new array('b'); with it nothing is allocated. */
 static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args) {
@@ -381,22 +438,50 @@ static mp_obj_t tt_state_view(tt_trainer *self) {
     return mp_call_function_n_kw(mp_load_global(MP_QSTR_memoryview), 1, 0, &bytes);
 }
 
-/* lr and state; everything else is in the type's dictionary. */
-static void tt_trainer_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+/* Set one of the factors; false: there is none of that name. */
+static bool tt_store_factor(mp_obj_t self_in, qstr attr, mp_obj_t value) {
     if (attr == MP_QSTR_lr) {
-        tt_trainer *self = tt_open_trainer(self_in);
-        if (dest[0] == MP_OBJ_NULL) {
-            dest[0] = tt_float(self->rate_bits);
-        } else if (dest[1] != MP_OBJ_NULL) {
-            tt_set_rate(self, dest[1]);
+        tt_set_rate(tt_open_trainer(self_in), value);
+        return true;
+    }
+#if TT_MOMENTUM
+    if (attr == MP_QSTR_momentum) {
+        tt_set_momentum(tt_open_trainer(self_in), value);
+        return true;
+    }
+#endif
+#if TT_DECAY
+    if (attr == MP_QSTR_weight_decay) {
+        tt_set_decay(tt_open_trainer(self_in), value);
+        return true;
+    }
+#endif
+    if (attr == MP_QSTR_momentum || attr == MP_QSTR_weight_decay) {
+        tt_refuse(MP_QSTR_ValueError, "built without (--momentum, --weight-decay)");
+    }
+    return false;
+}
+
+/* lr, state and the optimizer's; everything else is in the type's dictionary. */
+static void tt_trainer_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+    if (dest[0] != MP_OBJ_NULL) {
+        if (dest[1] != MP_OBJ_NULL && tt_store_factor(self_in, attr, dest[1])) {
             dest[0] = MP_OBJ_NULL; /* stored */
         }
-    } else if (dest[0] == MP_OBJ_NULL) {
-        if (attr == MP_QSTR_state) {
-            dest[0] = tt_state_view(tt_open_trainer(self_in));
-        } else {
-            dest[1] = MP_OBJ_SENTINEL; /* look in the type */
-        }
+    } else if (attr == MP_QSTR_lr) {
+        dest[0] = tt_float(tt_open_trainer(self_in)->rate_bits);
+#if TT_MOMENTUM
+    } else if (attr == MP_QSTR_momentum) {
+        dest[0] = tt_float(tt_open_trainer(self_in)->momentum_bits);
+#endif
+#if TT_DECAY
+    } else if (attr == MP_QSTR_weight_decay) {
+        dest[0] = tt_float(tt_open_trainer(self_in)->decay_bits);
+#endif
+    } else if (attr == MP_QSTR_state) {
+        dest[0] = tt_state_view(tt_open_trainer(self_in));
+    } else {
+        dest[1] = MP_OBJ_SENTINEL; /* look in the type */
     }
 }
 
@@ -450,8 +535,12 @@ static void tt_store(mp_obj_t dict, qstr name, mp_obj_t value) {
 static mp_obj_t tt_trainer_dict(void) {
     static const mp_int_t input_shape[] = {TT_INPUT_SHAPE};
     static const mp_int_t output_shape[] = {TT_OUTPUT_SHAPE};
-    mp_obj_t dict = mp_obj_new_dict(20);
+    mp_obj_t dict = mp_obj_new_dict(22);
     tt_store(dict, MP_QSTR_step, MP_OBJ_FROM_PTR(&tt_trainer_step_obj));
+#if TT_BATCH
+    tt_store(dict, MP_QSTR_accumulate, MP_OBJ_FROM_PTR(&tt_trainer_accumulate_obj));
+    tt_store(dict, MP_QSTR_apply, MP_OBJ_FROM_PTR(&tt_trainer_apply_obj));
+#endif
     tt_store(dict, MP_QSTR_predict, MP_OBJ_FROM_PTR(&tt_trainer_predict_obj));
     tt_store(dict, MP_QSTR_classify, MP_OBJ_FROM_PTR(&tt_trainer_classify_obj));
     tt_store(dict, MP_QSTR_reset, MP_OBJ_FROM_PTR(&tt_trainer_reset_obj));

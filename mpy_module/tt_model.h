@@ -44,6 +44,21 @@
 #define TT_LOSS_SIGMOID 2
 #define TT_LOSS_MSE 3
 
+/* Also defined by model.h where a build has them, 0 otherwise:
+ *   TT_MOMENTUM            there are velocities
+ *   TT_DECAY               the kernels can let weights decay
+ *   TT_BATCH               tt_model_accumulate and tt_model_apply exist
+ */
+#ifndef TT_MOMENTUM
+#define TT_MOMENTUM 0
+#endif
+#ifndef TT_DECAY
+#define TT_DECAY 0
+#endif
+#ifndef TT_BATCH
+#define TT_BATCH 0
+#endif
+
 /* Header of model.ttw, 32 bytes, little endian, followed by the payload. */
 typedef struct {
     char magic[4];          /* "TTW1" */
@@ -64,9 +79,19 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
 
 /* Forward, backward and update in place for the input in the arena; the loss in units of
  * 2^-TT_LOSS_BITS. label and target: as TT_LOSS says, what it does not name is ignored. The rate's
- * mantissa and exponent are read, its dither is set. */
+ * dither is set, its other fields are read as far as the build has what they are for; accumulate
+ * is 0. */
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
     int32_t label, const int8_t *target);
+
+#if TT_BATCH
+/* As tt_model_step, but the gradients are added up in the state. */
+int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
+    int32_t label, const int8_t *target);
+
+/* Update with the mean of the gradients added up, and forget them; nothing if there are none. */
+void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
+#endif
 
 /* A loss of tt_model_step as the bits of an IEEE 754 single. */
 static inline uint32_t tt_model_loss_bits(int32_t loss) {

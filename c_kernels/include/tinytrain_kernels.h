@@ -40,12 +40,25 @@ typedef struct {
 } tt_grad;
 
 /* The learning rate as mantissa * 2^exponent (mantissa 0, or 2^14 <= mantissa < 2^15) and the
- * running value that decides how updates are rounded. */
+ * running value that decides how updates are rounded. The rest is read by the kernels called
+ * __optimizer, __batch and apply alone: the weight decay, a factor like the rate; the momentum in
+ * units of 2^-16; whether gradients are added up (1) or applied (0). */
 typedef struct {
     int32_t mantissa;
     int32_t exponent;
     uint32_t dither;
+    int32_t decay_mantissa;
+    int32_t decay_exponent;
+    int32_t momentum;
+    int32_t accumulate;
 } tt_rate;
+
+/* The sum of a parameter's gradients over a batch: element i stands for sum[i] * 2^exponent,
+ * |sum| < 2^30. The exponent is TT_ZERO_EXPONENT while all are zero. */
+typedef struct {
+    int32_t exponent;
+    int32_t sum[];
+} tt_sums;
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
@@ -337,10 +350,87 @@ void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
     int32_t *d);
 int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p);
 
+/* ---- updates with momentum, weight decay, batches, and weights of other precision ----------- */
+
+/* How a parameter is kept and moved. Weights (w, bias) have `fraction_bits` bits below their
+ * integer: 8, one to a byte; 4, two to a byte (the even one in the low half); or 0, no fraction
+ * plane. The fraction and velocity planes and tt_sums have one element per trained parameter in the
+ * order of updates: output channel, tap, input channel.
+ *
+ *   v = round(momentum * v) + round(rate * gradient) + round(rate * decay * w)  units 2^-velocity_bits
+ *   w = w - round(v)                                                           units 2^-fraction_bits
+ *
+ * velocity NULL: there is no momentum, and velocity_bits = fraction_bits. v saturates at 2^15 - 1,
+ * that of a bias at 2^28; biases do not decay. Every rounding is dithered, but those to the units of
+ * w are to the nearest if `nearest` is 1. w saturates at +-limit, if it moves. The rate is taken
+ * times layer_mantissa * 2^layer_exponent for the decay (step_mantissa holds it already). */
+typedef struct {
+    int16_t fraction_bits;
+    int16_t velocity_bits;
+    int16_t nearest;
+    int16_t layer_mantissa;
+    int16_t layer_exponent;
+    int32_t limit;
+} tt_optimizer;
+
+/* Where trained weights lie: for each of `rows` output channels `groups` times `run` weights;
+ * channel o and group g begin at o * row_step + g * group_step. */
+typedef struct {
+    int32_t rows, groups, run;
+    int32_t row_step, group_step;
+    tt_optimizer optimizer;
+} tt_trained;
+
+typedef struct {
+    tt_conv2d_bwd_weight_params gradient;
+    tt_trained trained;
+} tt_conv2d_train_params;
+
+typedef struct {
+    tt_bias_bwd_params gradient;
+    tt_optimizer optimizer;
+} tt_bias_train_params;
+
+/* As the kernels without suffix with a rate, updating as said above; d is scratch of that size. */
+void tt_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d);
+void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d);
+void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
+    int32_t *velocity, int32_t *d);
+
+/* As __optimizer, unless rate->accumulate: then the gradient is added to `sums` and nothing moves.
+ * A gradient finer than the sums' unit is rounded with dither; the unit grows, and all sums of the
+ * tensor are shifted with dither, only when one would reach 2^30. */
+void tt_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d);
+void tt_depthwise_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d);
+void tt_bias_bwd__batch(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
+    int32_t *velocity, tt_sums *sums, int32_t *d);
+
+/* Update with the mean sums / count, count >= 1, and clear the sums. */
+void tt_weight_apply(const tt_trained *p, tt_sums *sums, int32_t count, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w, uint8_t *fraction,
+    int16_t *velocity);
+void tt_bias_apply(const tt_bias_train_params *p, tt_sums *sums, int32_t count, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
+    int32_t *velocity);
+
 /* ---- one step ------------------------------------------------------------------------------ */
 
 /* Set the learning rate from the bits of an IEEE 754 single (finite, not negative). */
 void tt_rate_set(tt_rate *rate, uint32_t float_bits);
+
+/* Set the weight decay likewise, and the momentum: less than 1, rounded to 2^-16. */
+void tt_decay_set(tt_rate *rate, uint32_t float_bits);
+void tt_momentum_set(tt_rate *rate, uint32_t float_bits);
 
 /* Begin step number `step`: from here on the same step rounds the same way on every machine. */
 void tt_rate_begin(tt_rate *rate, uint32_t step);

@@ -1,5 +1,5 @@
 /* The gradient of a bias: the sum of the output gradient over all pixels. */
-#include "tt_update.h"
+#include "tt_optimizer.h"
 
 int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p) {
     return 4 * p->channels;
@@ -22,9 +22,7 @@ static void update_bias(int32_t delta, int32_t limit, int32_t *bias, int8_t *fra
     *fraction = (int8_t)rest;
 }
 
-void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
-    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, int8_t *fraction,
-    int32_t *d) {
+static void sum_pixels(const tt_bias_bwd_params *p, const tt_grad *dy, int32_t *d) {
     for (int32_t o = 0; o < p->channels; o++) {
         d[o] = 0;
     }
@@ -34,6 +32,12 @@ void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
             d[o] = TT_ASSERT_RANGE((tt_wide)d[o] + *g++);
         }
     }
+}
+
+void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, int8_t *fraction,
+    int32_t *d) {
+    sum_pixels(p, dy, d);
     if (rate == NULL) {
         return;
     }
@@ -41,4 +45,27 @@ void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
         tt_step step = tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent);
         update_bias(tt_delta(rate, step, d[o]), p->bias_limit, &bias[o], &fraction[o]);
     }
+}
+
+void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
+    int32_t *velocity, int32_t *d) {
+    sum_pixels(&p->gradient, dy, d);
+    for (int32_t o = 0; o < p->gradient.channels; o++) {
+        tt_factor factor = {step_mantissa[o], step_exponent[o] + dy->exponent};
+        tt_optimize_bias(&p->optimizer, rate, rate, factor, o, d[o], bias, fraction, velocity);
+    }
+}
+
+void tt_bias_bwd__batch(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
+    const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
+    int32_t *velocity, tt_sums *sums, int32_t *d) {
+    if (!rate->accumulate) {
+        tt_bias_bwd__optimizer(
+            p, dy, rate, step_mantissa, step_exponent, bias, fraction, velocity, d);
+        return;
+    }
+    sum_pixels(&p->gradient, dy, d);
+    int32_t n = p->gradient.channels;
+    tt_accumulate(sums, n, rate, d, 0, n, dy->exponent);
 }

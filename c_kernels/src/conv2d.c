@@ -1,6 +1,6 @@
 /* Convolution, and with a 1x1 kernel the fully connected layer: forward and backward. */
 #include "tt_gradient.h"
-#include "tt_update.h"
+#include "tt_optimizer.h"
 #include "tt_windows.h"
 
 /* sum (x - in_zero) * w over a patch, for the output channel whose weights are w. */
@@ -102,21 +102,27 @@ int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     return 4 * p->window.kernel_h * p->window.kernel_w * p->channels;
 }
 
+/* The sums of output channel o: d [kernel_h,kernel_w,channels]. */
+static void weight_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
+    int32_t o, int32_t *d) {
+    const tt_window *win = &p->window;
+    for (int32_t ky = 0; ky < win->kernel_h; ky++) {
+        for (int32_t kx = 0; kx < win->kernel_w; kx++) {
+            tt_tap t = tt_tap_of(win, ky, kx);
+            for (int32_t i = 0; i < p->channels; i++) {
+                *d++ = tt_tap_sum(&t, dy->mantissa + o, x + i, p->in_zero, p->row_shift);
+            }
+        }
+    }
+}
+
 void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
     tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
     int8_t *fraction, int32_t *d) {
     const tt_window *win = &p->window;
     int32_t taps = win->kernel_h * win->kernel_w;
     for (int32_t o = 0; o < win->out_c; o++) {
-        for (int32_t tap = 0, ky = 0; ky < win->kernel_h; ky++) {
-            for (int32_t kx = 0; kx < win->kernel_w; kx++, tap++) {
-                tt_tap t = tt_tap_of(win, ky, kx);
-                for (int32_t i = 0; i < p->channels; i++) {
-                    d[tap * p->channels + i] =
-                        tt_tap_sum(&t, dy->mantissa + o, x + i, p->in_zero, p->row_shift);
-                }
-            }
-        }
+        weight_sums(p, dy, x, o, d);
         if (rate == NULL) {
             d += taps * p->channels;
             continue;
@@ -130,5 +136,34 @@ void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *d
             }
             w += win->in_c;
         }
+    }
+}
+
+void tt_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d) {
+    int32_t exponent = dy->exponent + p->gradient.row_shift;
+    for (int32_t o = 0; o < p->trained.rows; o++) {
+        weight_sums(&p->gradient, dy, x, o, d);
+        tt_factor factor = {step_mantissa[o], step_exponent[o] + exponent};
+        tt_optimize_weights(&p->trained, rate, rate, factor, o, d, w, fraction, velocity);
+    }
+}
+
+void tt_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d) {
+    if (!rate->accumulate) {
+        tt_conv2d_bwd_weight__optimizer(
+            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d);
+        return;
+    }
+    int32_t row = p->trained.groups * p->trained.run, exponent = dy->exponent;
+    if (exponent != TT_ZERO_EXPONENT) {
+        exponent += p->gradient.row_shift;
+    }
+    for (int32_t o = 0; o < p->trained.rows; o++) {
+        weight_sums(&p->gradient, dy, x, o, d);
+        tt_accumulate(sums, p->trained.rows * row, rate, d, o * row, row, exponent);
     }
 }

@@ -1,6 +1,6 @@
 /* Depthwise convolution: forward and backward. */
 #include "tt_gradient.h"
-#include "tt_update.h"
+#include "tt_optimizer.h"
 #include "tt_windows.h"
 
 /* sum (x - in_zero) * w over a patch; x and w point at one channel. */
@@ -87,6 +87,18 @@ int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params
     return 4 * p->window.kernel_h * p->window.kernel_w;
 }
 
+/* The sums of output channel o: d [kernel_h,kernel_w]. */
+static void channel_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
+    int32_t o, int32_t *d) {
+    const tt_window *win = &p->window;
+    for (int32_t ky = 0; ky < win->kernel_h; ky++) {
+        for (int32_t kx = 0; kx < win->kernel_w; kx++) {
+            tt_tap t = tt_tap_of(win, ky, kx);
+            *d++ = tt_tap_sum(&t, dy->mantissa + o, x, p->in_zero, p->row_shift);
+        }
+    }
+}
+
 void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
     int8_t *w, int8_t *fraction, int32_t *d) {
@@ -95,12 +107,7 @@ void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const 
     int32_t taps = win->kernel_h * win->kernel_w, trained = p->channels * per_input;
     for (int32_t o = 0, c = 0; c < p->channels; c++) {
         for (int32_t m = 0; m < per_input; m++, o++) {
-            for (int32_t tap = 0, ky = 0; ky < win->kernel_h; ky++) {
-                for (int32_t kx = 0; kx < win->kernel_w; kx++, tap++) {
-                    tt_tap t = tt_tap_of(win, ky, kx);
-                    d[tap] = tt_tap_sum(&t, dy->mantissa + o, x + c, p->in_zero, p->row_shift);
-                }
-            }
+            channel_sums(p, dy, x + c, o, d);
             if (rate == NULL) {
                 d += taps;
                 continue;
@@ -112,5 +119,50 @@ void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const 
                     fraction + tap * trained + o);
             }
         }
+    }
+}
+
+static int32_t per_input(const tt_conv2d_bwd_weight_params *p) {
+    return (int32_t)tt_divide((uint32_t)p->window.out_c, (uint32_t)p->window.in_c);
+}
+
+/* The sums of output channel o, o going from 0 up; *left counts the outputs of one input. */
+static const int8_t *next_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, int32_t o, int32_t *left, int32_t *d) {
+    channel_sums(p, dy, x, o, d);
+    if (--*left > 0) {
+        return x;
+    }
+    *left = per_input(p);
+    return x + 1;
+}
+
+void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d) {
+    int32_t exponent = dy->exponent + p->gradient.row_shift, left = per_input(&p->gradient);
+    for (int32_t o = 0; o < p->trained.rows; o++) {
+        x = next_sums(&p->gradient, dy, x, o, &left, d);
+        tt_factor factor = {step_mantissa[o], step_exponent[o] + exponent};
+        tt_optimize_weights(&p->trained, rate, rate, factor, o, d, w, fraction, velocity);
+    }
+}
+
+void tt_depthwise_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d) {
+    if (!rate->accumulate) {
+        tt_depthwise_conv2d_bwd_weight__optimizer(
+            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d);
+        return;
+    }
+    int32_t row = p->trained.groups * p->trained.run, exponent = dy->exponent;
+    int32_t left = per_input(&p->gradient);
+    if (exponent != TT_ZERO_EXPONENT) {
+        exponent += p->gradient.row_shift;
+    }
+    for (int32_t o = 0; o < p->trained.rows; o++) {
+        x = next_sums(&p->gradient, dy, x, o, &left, d);
+        tt_accumulate(sums, p->trained.rows * row, rate, d, o * row, row, exponent);
     }
 }

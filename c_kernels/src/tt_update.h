@@ -4,6 +4,16 @@
 
 #include "tt_arithmetic.h"
 
+#define TT_DELTA_LIMIT (1 << 28)
+
+/* The next value of the dither. It advances by 2^32 times the fractional part of sqrt(2), and from
+ * step to step by that of the golden ratio: their multiples modulo 2^32 fill the range evenly
+ * (Weyl), over the steps for each parameter, over the parameters in each step. */
+static inline uint32_t tt_dither(tt_rate *rate) {
+    rate->dither += 0x6a09e667u;
+    return rate->dither;
+}
+
 /* How the sums of one output channel become updates in units of 2^-TT_FRACTION_BITS:
  * delta = floor(sum * mantissa / 2^shift + dither), dither in [0, 1), mantissa < 2^15. */
 typedef struct {
@@ -14,7 +24,31 @@ typedef struct {
 /* Combine the learning rate, the channel's constant and the exponent of the sums. */
 tt_step tt_step_of(const tt_rate *rate, uint32_t mantissa, int32_t exponent);
 
-/* The update of one parameter; advances the dither. |delta| <= 2^28. */
+/* The update of one parameter for a given dither: 2^31 rounds to the nearest. |delta| <= 2^28. */
+static inline int32_t tt_delta_at(tt_step step, int32_t sum, uint32_t dither) {
+    int32_t scaled, shift = step.shift; /* delta = scaled / 2^shift, |scaled| < 2^30 */
+    if (sum > -(1 << 15) && sum < (1 << 15)) {
+        scaled = sum * (int32_t)step.mantissa;
+    } else { /* what is cut off is below 2^-13 of it */
+        scaled = tt_mul_shift16(sum, step.mantissa);
+        shift -= 16;
+    }
+    if (shift <= 0) {
+        int32_t room = shift < -28 ? 0 : TT_DELTA_LIMIT >> -shift;
+        if (tt_abs(scaled) > room) {
+            return scaled > 0 ? TT_DELTA_LIMIT : -TT_DELTA_LIMIT;
+        }
+        return shift < -28 ? 0 : scaled * (1 << -shift);
+    }
+    if (shift > 30) { /* far below one unit: what is cut off is below 2^-30 of it */
+        scaled >>= tt_min(shift - 30, 31);
+        shift = 30;
+    }
+    int32_t delta = (scaled + (int32_t)(dither >> (32 - shift))) >> shift;
+    return tt_min(tt_max(delta, -TT_DELTA_LIMIT), TT_DELTA_LIMIT);
+}
+
+/* The same; advances the dither. */
 int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum);
 
 /* w -= delta for an int8 weight and its fraction; saturates at +-127, if it moves. */

@@ -1,12 +1,8 @@
 /* The learning rate, and how sums become updates. */
 #include "tt_update.h"
 
-/* 2^32 times the fractional parts of the golden ratio and of sqrt(2): their multiples modulo 2^32
- * fill the range evenly (Weyl), over the steps for each parameter, over the parameters in each step. */
+/* 2^32 times the fractional part of the golden ratio; see tt_dither. */
 #define DITHER_PER_STEP 0x9e3779b9u
-#define DITHER_PER_UPDATE 0x6a09e667u
-
-#define DELTA_LIMIT (1 << 28)
 
 void tt_rate_set(tt_rate *rate, uint32_t float_bits) {
     uint32_t fraction = float_bits & 0x7fffffu;
@@ -45,27 +41,7 @@ tt_step tt_step_of(const tt_rate *rate, uint32_t mantissa, int32_t exponent) {
 }
 
 int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum) {
-    int32_t scaled, shift = step.shift; /* delta = scaled / 2^shift, |scaled| < 2^30 */
-    if (sum > -(1 << 15) && sum < (1 << 15)) {
-        scaled = sum * (int32_t)step.mantissa;
-    } else { /* what is cut off is below 2^-13 of it */
-        scaled = tt_mul_shift16(sum, step.mantissa);
-        shift -= 16;
-    }
-    rate->dither += DITHER_PER_UPDATE;
-    if (shift <= 0) {
-        int32_t room = shift < -28 ? 0 : DELTA_LIMIT >> -shift;
-        if (tt_abs(scaled) > room) {
-            return scaled > 0 ? DELTA_LIMIT : -DELTA_LIMIT;
-        }
-        return shift < -28 ? 0 : scaled * (1 << -shift);
-    }
-    if (shift > 30) { /* far below one unit: what is cut off is below 2^-30 of it */
-        scaled >>= tt_min(shift - 30, 31);
-        shift = 30;
-    }
-    int32_t delta = (scaled + (int32_t)(rate->dither >> (32 - shift))) >> shift;
-    return tt_min(tt_max(delta, -DELTA_LIMIT), DELTA_LIMIT);
+    return tt_delta_at(step, sum, tt_dither(rate));
 }
 
 uint32_t tt_loss_bits(int32_t value) {

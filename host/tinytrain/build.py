@@ -29,6 +29,7 @@ from tinytrain.codegen.weights_file import weights_file
 from tinytrain.compilation import DEFAULTS, Compiled, Options, compile_model
 from tinytrain.errors import BuildError, DataError
 from tinytrain.ir.loss import Loss
+from tinytrain.ir.optimizer import Optimizer
 from tinytrain.plan.report import BoardMemory, Report, make_report
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.trainer import Trainer
@@ -70,7 +71,6 @@ def build(
 ) -> Build:
     """Build `model` for a board; files appear in `folder` only when all of them are ready.
 
-    gradients: "int16" or "int8", the type of their mantissas.
     ram: limit for arena and state in bytes; BuildError if they take more.
     """
     folder = folder.absolute()
@@ -203,7 +203,9 @@ def open_build(folder: Path) -> Compiled:
         if not all(isinstance(entry[key], str) for key in ("name", "update")):
             raise TypeError("build.json: names expected")
         chosen = {f.name: entry[f.name] for f in fields(Options)}
-        options = Options(**chosen | {"freeze": tuple(chosen["freeze"])})
+        chosen["freeze"] = tuple(chosen["freeze"])
+        chosen["optimizer"] = Optimizer(**chosen["optimizer"])
+        options = Options(**chosen)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
     if update.endswith(".toml"):
@@ -226,7 +228,7 @@ def make_selftest(compiled: Compiled) -> SelfTest:
         binary = compiled.program.loss is Loss.SIGMOID
         made = (pattern % 2 if binary else pattern * 8 - 24).astype(np.int8)
         goals, target = [made] * SELFTEST_STEPS, made.tobytes()
-    trainer.lr = SELFTEST_LR
+    trainer.lr = SELFTEST_LR  # momentum and decay are 0 at first, here and on the board
     losses = [trainer.step(x, goal) for goal in goals]
     labels = [goal if isinstance(goal, int) else 0 for goal in goals]
     state = trainer.state.tobytes()

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tinytrain.errors import TinyTrainError
+from tinytrain.ir.optimizer import MASTERS, Optimizer
 
 if TYPE_CHECKING:
     from tinytrain.sim.trainer import Trainer
@@ -94,6 +95,16 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
                      help="layers that are never trained, by name or op:N")  # fmt: skip
     add.add_argument("--gradients", choices=["int16", "int8"], default="int16",
                      help="int8: less RAM, coarser gradients; default: int16")  # fmt: skip
+    add.add_argument("--momentum", action="store_true",
+                     help="reserve velocities, so that trainer.momentum can be set")  # fmt: skip
+    add.add_argument("--weight-decay", action="store_true",
+                     help="so that trainer.weight_decay can be set (costs code only)")  # fmt: skip
+    add.add_argument("--batch", action="store_true",
+                     help="reserve sums of gradients, for accumulate() and apply()")  # fmt: skip
+    add.add_argument("--master", type=int, choices=MASTERS, default=16,
+                     help="bits of a trained weight, 8 for the integer; default: 16")  # fmt: skip
+    add.add_argument("--round", choices=("stochastic", "nearest"), default="stochastic",
+                     help="rounding of trained weights; default: stochastic")  # fmt: skip
     add.add_argument("--ram", type=_bytes, metavar="SIZE",
                      help="refuse if arena and state take more, such as 96K")  # fmt: skip
     add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",
@@ -159,7 +170,19 @@ def _build(arguments: argparse.Namespace) -> None:
             arguments.board,
             arguments.update,
             arguments.folder,
-            Options(arguments.loss, arguments.classes, arguments.freeze, arguments.gradients),
+            Options(
+                arguments.loss,
+                arguments.classes,
+                arguments.freeze,
+                arguments.gradients,
+                Optimizer(
+                    arguments.momentum,
+                    arguments.weight_decay,
+                    arguments.batch,
+                    arguments.master,
+                    arguments.round,
+                ),
+            ),
             ram=arguments.ram,
             progress=show,
         )

@@ -13,6 +13,7 @@ from tinytrain.errors import UpdateError
 from tinytrain.importers import load
 from tinytrain.ir.graph import Graph, plain_name
 from tinytrain.ir.loss import Loss, parse_loss
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import GradientType, Program
 from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
@@ -27,12 +28,14 @@ class Options:
 
     loss: "softmax", "sigmoid" or "mse". classes: outputs of a fresh head, None to keep the model's.
     freeze: layers that are never trained, by name or "op:N". gradients: "int16" or "int8".
+    optimizer: momentum, weight decay, batches and the precision of weights.
     """
 
     loss: str = Loss.SOFTMAX.value
     classes: int | None = None
     freeze: tuple[str, ...] = ()
     gradients: str = GradientType.INT16.value
+    optimizer: Optimizer = PLAIN
 
     def __str__(self) -> str:
         """What differs from the defaults, as on the command line; with a space before each."""
@@ -73,7 +76,7 @@ def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Com
     if loss is Loss.SIGMOID:
         graph = without_softmax(graph)
     scheme = freeze(graph, parse_scheme(graph, update), options.freeze)
-    program = lower(graph, scheme, loss=loss, gradients=gradients)
+    program = lower(graph, scheme, loss=loss, gradients=gradients, optimizer=options.optimizer)
     arena = plan_arena(lifetimes(program))
     source = generate(graph, program, arena)
     return Compiled(graph, scheme, update, program, arena, source, options)

@@ -106,6 +106,8 @@ class Maker:
     def rate(self) -> NDArray[np.uint8]:
         mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
         words = [mantissa, self.int(-60, 0), self.int(-(2**31), INT32_MAX)]
+        words += [self.pick(0, 2**14, self.int(2**14, 2**15 - 1)), self.int(-60, 0)]
+        words += [self.pick(0, 58982, 65535), self.int(0, 1)]
         return np.array(words, np.int32).view(np.uint8)
 
     def steps(self, n: int) -> tuple[NDArray[np.uint16], NDArray[np.int8]]:
@@ -463,18 +465,130 @@ def bias_bwd(m: Maker) -> Args:
     return [*args, bias, m.int8(n), m.garbage(4 * n)]
 
 
+# ---- momentum, weight decay, batches, precision ----------------------------------------------
+
+
+def _optimizer(m: Maker, n: int, velocity: str, limit: int) -> tuple[Params, Args]:
+    """How to update n parameters, their fraction plane and their velocities."""
+    bits = m.pick(8, 4, 0)
+    p = {"fraction_bits": bits, "nearest": m.int(0, 1), "limit": limit, "velocity_bits": bits}
+    p |= {"layer_mantissa": m.int(2**14, 2**15 - 1), "layer_exponent": m.pick(-14, m.int(-20, 5))}
+    fraction = m.garbage((n * bits + 7) // 8) if bits else None
+    if m.int(0, 1):
+        return p, [fraction, None]
+    p["velocity_bits"] = m.pick(8, 11)
+    limit = 2**28 if velocity == "int32" else 32767
+    return p, [fraction, m.array(n, *m.pick((-limit, limit), (-99, 99)), velocity)]
+
+
+def _sums(m: Maker, n: int) -> NDArray[np.uint8]:
+    """Accumulators of n parameters: none yet, small or at the limit."""
+    exponent = m.pick(-1000, -60, -29, -3, 0, 11, 90)
+    limit = 0 if exponent == -1000 else m.pick(2**30 - 1, 2**20)
+    sums = m.array(n, -limit, limit, "int32")
+    return np.concatenate([np.array([exponent], np.int32), sums]).view(np.uint8)
+
+
+def _train_weight(m: Maker, args: Args, depthwise: bool) -> Args:
+    """The arguments of a kernel that updates, from one of the kernel that only adds up."""
+    p, dy, x, _, mantissa, exponent, weights, *_ = args
+    w, channels = p["window"], p["channels"]
+    taps_, per_input = w["kernel_h"] * w["kernel_w"], w["out_c"] // w["in_c"]
+    rows = channels * per_input if depthwise else w["out_c"]
+    t = {"rows": rows, "groups": taps_, "run": 1 if depthwise else channels}
+    t |= {"row_step": 1 if depthwise else taps_ * w["in_c"]}
+    t |= {"group_step": w["out_c"] if depthwise else w["in_c"]}
+    t["optimizer"], planes = _optimizer(m, rows * taps_ * t["run"], "int16", 127)
+    d = m.garbage(4 * taps_ * t["run"])
+    params = {"gradient": p, "trained": t}
+    return [params, dy, x, m.rate(), mantissa, exponent, weights, *planes, d]
+
+
+def _with_sums(m: Maker, args: Args, n: int) -> Args:
+    return [*args[:-1], _sums(m, n), args[-1]]
+
+
+@case
+def conv2d_bwd_weight__optimizer(m: Maker) -> Args:
+    return _train_weight(m, conv2d_bwd_weight(m), depthwise=False)
+
+
+@case
+def depthwise_conv2d_bwd_weight__optimizer(m: Maker) -> Args:
+    return _train_weight(m, depthwise_conv2d_bwd_weight(m), depthwise=True)
+
+
+@case
+def bias_bwd__optimizer(m: Maker) -> Args:
+    p, dy, _, mantissa, exponent, bias, _, d = bias_bwd(m)
+    how, planes = _optimizer(m, p["channels"], "int32", p["bias_limit"])
+    params = {"gradient": p, "optimizer": how}
+    return [params, dy, m.rate(), mantissa, exponent, bias, *planes, d]
+
+
+def _trained(args: Args) -> int:
+    t = args[0]["trained"]
+    return int(t["rows"] * t["groups"] * t["run"])
+
+
+@case
+def conv2d_bwd_weight__batch(m: Maker) -> Args:
+    args = conv2d_bwd_weight__optimizer(m)
+    return _with_sums(m, args, _trained(args))
+
+
+@case
+def depthwise_conv2d_bwd_weight__batch(m: Maker) -> Args:
+    args = depthwise_conv2d_bwd_weight__optimizer(m)
+    return _with_sums(m, args, _trained(args))
+
+
+@case
+def bias_bwd__batch(m: Maker) -> Args:
+    args = bias_bwd__optimizer(m)
+    return _with_sums(m, args, args[0]["gradient"]["channels"])
+
+
+def _count(m: Maker) -> int:
+    return int(m.pick(1, 2, 3, 32767, 32768, INT32_MAX, m.int(1, 64), m.int(1, INT32_MAX)))
+
+
+@case
+def weight_apply(m: Maker) -> Args:
+    make = m.pick(conv2d_bwd_weight__batch, depthwise_conv2d_bwd_weight__batch)
+    p, _, _, rate, mantissa, exponent, weights, fraction, velocity, sums, _ = make(m)
+    factors = mantissa, exponent
+    return [p["trained"], sums, _count(m), rate, *factors, weights, fraction, velocity]
+
+
+@case
+def bias_apply(m: Maker) -> Args:
+    p, _, rate, mantissa, exponent, bias, fraction, velocity, sums, _ = bias_bwd__batch(m)
+    return [p, sums, _count(m), rate, mantissa, exponent, bias, fraction, velocity]
+
+
+@case
+def decay_set(m: Maker) -> Args:
+    return rate_set(m)
+
+
+@case
+def momentum_set(m: Maker) -> Args:
+    return [m.garbage(28), m.pick(0, 1, 0x3F7FFFFF, 0x3F666666, m.int(0, 0x3F7FFFFF))]
+
+
 # ---- one step --------------------------------------------------------------------------------
 
 
 @case
 def rate_set(m: Maker) -> Args:
     bits = m.pick(0, 1, 0x7FFFFF, 0x800000, 0x7F7FFFFF, 0x3FFFFFFF, m.int(0, 0x7F7FFFFF))
-    return [m.garbage(12), bits]
+    return [m.garbage(28), bits]
 
 
 @case
 def rate_begin(m: Maker) -> Args:
-    return [m.garbage(12), m.pick(0, 1, 2**32 - 1, m.int(0, 2**32 - 1))]
+    return [m.garbage(28), m.pick(0, 1, 2**32 - 1, m.int(0, 2**32 - 1))]
 
 
 @case

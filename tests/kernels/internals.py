@@ -28,7 +28,8 @@ WRITER = """
     void tt_grad_end(tt_grad_writer *writer);
 """
 UPDATE = """
-    typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither; } tt_rate;
+    typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither;
+        int32_t decay_mantissa, decay_exponent, momentum, accumulate; } tt_rate;
     typedef struct { uint32_t mantissa; int32_t shift; } tt_step;
     tt_step tt_step_of(const tt_rate *rate, uint32_t mantissa, int32_t exponent);
     int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum);

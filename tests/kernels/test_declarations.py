@@ -165,5 +165,5 @@ def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rate_buffer() -> None:
-    mantissa, exponent, _ = rate_buffer(0.01, step=5).view(np.int32)
+    mantissa, exponent, *_ = rate_buffer(0.01, step=5).view(np.int32)
     assert mantissa * 2.0**exponent == pytest.approx(0.01, rel=2**-15)

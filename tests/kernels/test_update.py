@@ -125,7 +125,7 @@ def test_biases_move_by_rate_times_gradient_and_saturate() -> None:
 
 @pytest.mark.parametrize("lr", [1e-6, 0.01, 1.0, 3.7, 1000.0])
 def test_rates_are_kept_to_fifteen_bits(lr: float) -> None:
-    mantissa, exponent, _ = rate_buffer(lr).view(np.int32)
+    mantissa, exponent, *_ = rate_buffer(lr).view(np.int32)
     assert mantissa * 2.0**exponent == pytest.approx(lr, rel=2**-15)
 
 

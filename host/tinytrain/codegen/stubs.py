@@ -22,7 +22,7 @@ class Trainer:
     name: str
     lr: float
     """Learning rate, 0.01 at first."""
-    state: memoryview
+{attributes}    state: memoryview
     """The trained parameters: can be read and written, not resized."""
     input_shape: tuple[int, ...]
     input_scale: float
@@ -42,7 +42,7 @@ class Trainer:
 
         x: {size} int8. y: {wanted}.
         """
-    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
+{methods}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
         """The model's int8 output; with `out` nothing is allocated."""
     def classify(self, x: Buffer) -> int:
         """Index of the largest output."""
@@ -55,8 +55,22 @@ class Trainer:
 '''
 
 
+MOMENTUM = '''    momentum: float
+    """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first."""
+'''
+DECAY = '''    weight_decay: float
+    """weight_decay * w is added to the gradient of each trained weight; 0 at first."""
+'''
+BATCH = '''    def accumulate(self, x: Buffer, {y}) -> float:
+        """As step, but the gradient is added up for apply(); returns the loss."""
+    def apply(self) -> None:
+        """Update with the mean gradient of what was accumulated, if anything was."""
+'''
+
+
 def stub(graph: Graph, program: Program) -> str:
     """The stub file of a model."""
+    optimizer = program.optimizer
     source, result = graph.tensors[graph.input.tensor], graph.tensors[graph.output.tensor]
     learns, y, wanted = "it only predicts", "y: int", "nothing: it was built to predict only"
     match program.loss:
@@ -77,6 +91,8 @@ def stub(graph: Graph, program: Program) -> str:
         outputs="x".join(map(str, graph.output.shape)),
         scale=source.quant.per_tensor,
         zero=source.quant.zero_point,
+        attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
+        methods=BATCH.format(y=y) if optimizer.batch else "",
         size=source.size,
         loss=program.loss.value if program.loss else "none",
         learns=learns,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.ir.loss import Loss
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 
 
 class GradientType(Enum):
@@ -60,6 +61,7 @@ class Runtime(Enum):
     TARGET = "target"
     RATE = "rate"
     LOSS = "loss"
+    COUNT = "count"  # of examples whose gradients were added up
 
 
 StructValue = Mapping[str, "int | StructValue"]
@@ -101,7 +103,9 @@ class Initial:
 class StateField:
     """One array of the state: for reports, checkpoints and tests.
 
-    kind: "weight" (int8), "bias" (int32) or their "fraction" below the integer (int8, 2^-8);
+    kind: "weight" (int8), "bias" (int32), and of each perhaps its "fraction" below the integer
+    (int8 in units of 2^-8, or uint8 with two of 2^-4), its "velocity" (momentum), and over a batch
+    its "sum" in units of 2 to the "sum_exponent" (int32);
     scale: real value of one unit of the integer, per output channel.
     axis: the axis of the array that counts output channels.
     """
@@ -137,3 +141,5 @@ class Program:
     loss: Loss | None = None
     loss_bits: int = 20
     gradients: GradientType = GradientType.INT16
+    optimizer: Optimizer = PLAIN
+    apply: tuple[KernelCall, ...] = ()

@@ -30,7 +30,7 @@ INTEGER_RANGES: Final[Mapping[str, tuple[int, int]]] = {
 MANTISSA: Final = "tt_mantissa"
 
 # Structs that live in memory; a first parameter of another type holds a kernel's parameters.
-DATA_STRUCTS: Final = frozenset({"tt_grad", "tt_rate"})
+DATA_STRUCTS: Final = frozenset({"tt_grad", "tt_rate", "tt_sums"})
 
 
 @dataclass(frozen=True, slots=True)

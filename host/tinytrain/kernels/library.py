@@ -32,6 +32,7 @@ from tinytrain.kernels.memory import (
 __all__ = [
     "Bytes",
     "Library",
+    "float_bits",
     "grad_buffer",
     "grad_bytes",
     "grad_exponent",
@@ -55,7 +56,7 @@ class Library:
 
         Scalars are ints. A parameter struct is a mapping (nested ones are nested mappings). A data
         pointer takes a C-contiguous array of its element type, or one of uint8 as raw memory; None
-        is NULL. tt_grad and tt_rate take raw memory. cffi's own data pass through unchanged.
+        is NULL. tt_grad, tt_sums and tt_rate take raw memory. cffi's own data pass unchanged.
         """
         function = self.declarations.function(name)
         if len(args) != len(function.parameters):
@@ -168,10 +169,25 @@ void tt_range_error(const char *file, int line) {
 """
 
 
-def rate_buffer(lr: float = 0.0, step: int = 0) -> Bytes:
-    """A new learning rate in memory, at the beginning of step `step`."""
-    memory = np.zeros(12, np.uint8)
-    (bits,) = struct.unpack("<I", struct.pack("<f", lr))
-    library().call("tt_rate_set", memory, bits)
-    library().call("tt_rate_begin", memory, step)
-    return memory
+def rate_buffer(
+    lr: float = 0.0,
+    step: int = 0,
+    *,
+    momentum: float = 0.0,
+    decay: float = 0.0,
+    accumulate: bool = False,
+) -> Bytes:
+    """A new tt_rate in memory, at the beginning of step `step`."""
+    memory = np.zeros(7, np.int32)
+    memory[6] = accumulate
+    raw = memory.view(np.uint8)
+    for function, value in (("rate", lr), ("momentum", momentum), ("decay", decay)):
+        library().call(f"tt_{function}_set", raw, float_bits(value))
+    library().call("tt_rate_begin", raw, step)
+    return raw
+
+
+def float_bits(value: float) -> int:
+    """The nearest IEEE 754 single, as bits."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    return int(bits)

@@ -6,18 +6,16 @@ import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.loss import Loss
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import Argument, Buffer, GradientType, KernelCall, Program, Region
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, differentiate
+from tinytrain.passes.backward_context import BackwardContext, gradient_buffer
 from tinytrain.passes.head import Head, require_head
-from tinytrain.passes.lower_backward import (
-    BackwardContext,
-    gradient_buffer,
-    gradient_size,
-    lower_gradient,
-)
+from tinytrain.passes.lower_backward import gradient_size, lower_gradient
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
 from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
+from tinytrain.passes.lower_update import lower_apply
 from tinytrain.passes.storage import Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers
 
@@ -28,6 +26,7 @@ def lower(
     *,
     loss: Loss = Loss.SOFTMAX,
     gradients: GradientType = GradientType.INT16,
+    optimizer: Optimizer = PLAIN,
     keep_gradients: bool = False,
 ) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
@@ -35,14 +34,14 @@ def lower(
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
     """
     head = require_head(graph, loss) if scheme else None
-    constants, state = Constants(), State()
+    constants, state = Constants(), State(optimizer)
     storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
     tensors = _activations(graph)
     predict_context = ForwardContext(graph, constants, storage, tensors, {})
     predict = tuple(lower_node(predict_context, n) for n in graph.nodes)
     step: tuple[KernelCall, ...] = ()
     if head is not None:
-        step = _lower_step(predict_context, scheme, head, gradients, keep_gradients)
+        step = _lower_step(predict_context, scheme, optimizer, head, gradients, keep_gradients)
     return Program(
         name=graph.name,
         predict=predict,
@@ -57,6 +56,8 @@ def lower(
         loss=loss if head is not None else None,
         loss_bits=loss_bits(graph, loss),
         gradients=gradients,
+        optimizer=optimizer,
+        apply=tuple(lower_apply(call) for call in step if call.kernel.endswith("__batch")),
     )
 
 
@@ -66,7 +67,12 @@ def _activations(graph: Graph) -> dict[str, Buffer]:
 
 
 def _lower_step(
-    predict: ForwardContext, scheme: Scheme, head: Head, kind: GradientType, keep: bool
+    predict: ForwardContext,
+    scheme: Scheme,
+    optimizer: Optimizer,
+    head: Head,
+    kind: GradientType,
+    keep: bool,
 ) -> tuple[KernelCall, ...]:
     graph = predict.graph
     ops = differentiate(graph, head, scheme)
@@ -88,7 +94,9 @@ def _lower_step(
     limits = bounds.limits(graph, scheme, ops, kind.largest)
     largest = largest_output(graph, scheme, head)
     bounds.check_logits(graph, scheme, head, largest)
-    backward = BackwardContext(context, scheme, head, sums, gradients, limits, keep, largest)
+    backward = BackwardContext(
+        context, scheme, optimizer, head, sums, gradients, limits, largest, keep
+    )
     return (
         *_forward_to_head(context, head, sums),
         *((lower_loss if op.kind is GradKind.LOSS else lower_gradient)(backward, op) for op in ops),

@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Mean
-from tinytrain.ir.program import (
-    Argument,
-    Buffer,
-    GradientType,
-    KernelCall,
-    Region,
-    Runtime,
-    StructValue,
-)
-from tinytrain.kernels.library import grad_bytes, library
+from tinytrain.ir.program import Argument, KernelCall, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp
-from tinytrain.passes.fixed_point import common_exponent, reciprocal, steps
-from tinytrain.passes.head import Head
+from tinytrain.passes.backward_context import BackwardContext, scratch
+from tinytrain.passes.fixed_point import common_exponent, reciprocal
 from tinytrain.passes.lower_forward import (
-    ForwardContext,
     macs_of,
     pad_struct,
-    sum_scales,
     weight_scales,
     window_struct,
 )
-from tinytrain.passes.update import Scheme
-
-
-@dataclass(frozen=True, slots=True)
-class BackwardContext:
-    """What a backward rule sees. sums: the head's 32-bit sums. keep: store sums, do not update.
-    largest: real value that the loss can take from the head."""
-
-    forward: ForwardContext
-    scheme: Scheme
-    head: Head
-    sums: Buffer
-    gradients: Mapping[str, Buffer]
-    limits: Mapping[str, int]
-    keep: bool
-    largest: float = bounds.LOGIT_MAX
-
-    @property
-    def graph(self) -> Graph:
-        """The graph."""
-        return self.forward.graph
-
-
-def gradient_buffer(name: str, size: int, kind: GradientType) -> Buffer:
-    """A tt_grad of `size` mantissas in the arena."""
-    return Buffer(name, Region.ARENA, grad_bytes(size, kind.bits), "tt_grad")
-
-
-def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
-    """Working memory of one call, as large as the kernel says (times `times`)."""
-    nbytes = library().scratch_bytes(kernel, p) * times
-    name = f"{node.name}#{kernel.removeprefix('tt_')}#scratch"
-    return Buffer(name, Region.ARENA, nbytes, "int32_t")
+from tinytrain.passes.lower_update import lower_bias, lower_weight
 
 
 def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
@@ -204,85 +160,13 @@ def _pad_input(c: BackwardContext, op: GradOp) -> KernelCall:
     return KernelCall("tt_pad_bwd", args, op.node.name, op.output)
 
 
-def _weight(c: BackwardContext, op: GradOp) -> KernelCall:
-    node, attrs = op.node, op.node.attrs
-    assert isinstance(attrs, Conv2D | DepthwiseConv2D)
-    window, channels = attrs.window, c.scheme[node.name].channels
-    span = bounds.input_span(c.graph, node)
-    p: StructValue = {
-        "window": window_struct(window),
-        "in_zero": c.forward.zero(node.inputs[0]),
-        "channels": channels,
-        "row_shift": bounds.row_shift(window, span, c.limits[op.inputs[0]]),
-    }
-    x_scale = c.forward.scale(node.inputs[0])
-    reals = x_scale / _nonzero(weight_scales(c.graph, node))
-    outputs = window.output.c
-    if isinstance(attrs, DepthwiseConv2D):
-        outputs = channels * attrs.multiplier
-    kernel = f"tt_{node.op}_bwd_weight"
-    stored = c.forward.storage[node.name]
-    args: dict[str, Argument] = {
-        "p": p,
-        "dy": c.gradients[op.inputs[0]],
-        "x": c.forward.buffers[node.inputs[0]],
-        **_update_arguments(c, node, "weight", reals),
-        "w": stored.weight,
-        "fraction": stored.weight_fraction,
-        "d": scratch(node, kernel, p, outputs if c.keep else 1),
-    }
-    macs = macs_of(node) * channels // window.input.c
-    return KernelCall(kernel, args, node.name, f"{node.name}: weight", macs)
-
-
-def _bias(c: BackwardContext, op: GradOp) -> KernelCall:
-    node, attrs = op.node, op.node.attrs
-    assert isinstance(attrs, Conv2D | DepthwiseConv2D) and node.bias is not None
-    output = attrs.window.output
-    limit = bounds.bias_limit(c.graph, c.scheme, node)
-    if node is c.head.node and c.head.sums:
-        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node, c.largest))
-    p: StructValue = {"pixels": output.h * output.w, "channels": output.c, "bias_limit": limit}
-    reals = 1.0 / _nonzero(sum_scales(c.graph, node))
-    data = c.graph.tensors[node.bias].data
-    assert data is not None
-    reals[np.abs(data.astype(np.int64)) > limit] = 0  # saturated, dead: stays as it is
-    stored = c.forward.storage[node.name]
-    args: dict[str, Argument] = {
-        "p": p,
-        "dy": c.gradients[op.inputs[0]],
-        **_update_arguments(c, node, "bias", reals),
-        "bias": stored.bias,
-        "fraction": stored.bias_fraction,
-        "d": scratch(node, "tt_bias_bwd", p),
-    }
-    return KernelCall("tt_bias_bwd", args, node.name, f"{node.name}: bias")
-
-
-def _nonzero(scales: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scales with infinity in place of 0, so that such channels are never updated."""
-    return np.where(scales > 0, scales, np.inf)
-
-
-def _update_arguments(
-    c: BackwardContext, node: Node, kind: str, reals: npt.NDArray[np.float64]
-) -> dict[str, Argument]:
-    mantissa, exponent = steps(reals)
-    constants = c.forward.constants
-    return {
-        "rate": None if c.keep else Runtime.RATE,
-        "step_mantissa": constants.add(f"{node.name}_{kind}_step_mantissa", mantissa),
-        "step_exponent": constants.add(f"{node.name}_{kind}_step_exponent", exponent),
-    }
-
-
 Rule = Callable[[BackwardContext, GradOp], KernelCall]
 
 RULES: Mapping[GradKind, Rule] = {
     GradKind.CLIP: _clip,
     GradKind.ADD: _add,
-    GradKind.WEIGHT: _weight,
-    GradKind.BIAS: _bias,
+    GradKind.WEIGHT: lower_weight,
+    GradKind.BIAS: lower_bias,
 }
 
 INPUT_RULES: Mapping[str, Rule] = {

@@ -14,9 +14,9 @@ from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Runtime, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradOp
+from tinytrain.passes.backward_context import BackwardContext, scratch
 from tinytrain.passes.fixed_point import multipliers, quantize_multiplier
 from tinytrain.passes.head import Head
-from tinytrain.passes.lower_backward import BackwardContext, scratch
 from tinytrain.passes.lower_forward import sum_scales
 from tinytrain.passes.update import Scheme
 

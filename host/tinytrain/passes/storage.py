@@ -1,22 +1,32 @@
 """Where constants and trained parameters lie: the payload of model.ttw and the layout of the state.
 
 Every array starts at a multiple of 4 bytes. The state begins with the number of steps taken
-(uint32), then for each trained layer: weight, its fraction, bias, its fraction.
+(uint32; with `--batch` also the number of examples added up), then for each trained layer: weight,
+its fraction, velocity and sum as far as the build has them, then the same for the bias.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import Buffer, Initial, Region, StateField
+from tinytrain.kernels.header import declarations
 from tinytrain.passes.update import LayerUpdate, Scheme
 
 STEPS_BYTES = 4
-CTYPES = {"int8": "int8_t", "int32": "int32_t", "uint16": "uint16_t"}
+COUNT_BYTES = 4
+CTYPES = {
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "uint16": "uint16_t",
+    "int32": "int32_t",
+}
 
 
 def aligned(n: int) -> int:
@@ -43,22 +53,36 @@ class Constants:
 
 
 @dataclass(frozen=True, slots=True)
+class Planes:
+    """What is kept of a trained array besides its integers."""
+
+    fraction: Buffer | None = None
+    velocity: Buffer | None = None
+    sums: Buffer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerStorage:
-    """The parameters of one layer: what forward reads, and the fractions of what is trained."""
+    """The parameters of one layer: what forward reads, and what is kept of trained ones."""
 
     weight: Buffer
     bias: Buffer | None
-    weight_fraction: Buffer | None = None
-    bias_fraction: Buffer | None = None
+    weight_planes: Planes = Planes()
+    bias_planes: Planes = Planes()
 
 
 @dataclass(slots=True)
 class State:
     """The state under construction."""
 
+    optimizer: Optimizer = PLAIN
     nbytes: int = STEPS_BYTES
     fields: list[StateField] = field(default_factory=list)
     initial: list[Initial] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Reserve the counters."""
+        self.nbytes += COUNT_BYTES if self.optimizer.batch else 0
 
     def add(self, node: Node, kind: str, constant: Buffer | None, entry: StateField) -> Buffer:
         """Reserve room for one array, copied from a constant at reset or zero."""
@@ -78,8 +102,8 @@ def store_layer(
 ) -> LayerStorage:
     """Place the parameters of a layer: trained ones in the state, the others with the constants."""
     trained = scheme.get(node.name, LayerUpdate())
-    weight, weight_fraction = _store_weight(graph, node, trained, constants, state)
-    bias = bias_fraction = None
+    weight, weight_planes = _store_weight(graph, node, trained, constants, state)
+    bias, bias_planes = None, Planes()
     if node.bias is not None:
         tensor = graph.tensors[node.bias]
         assert tensor.data is not None
@@ -89,30 +113,58 @@ def store_layer(
             what = (node.name, tensor.name)
             entry = StateField(*what, "bias", "int32", tensor.shape, state.nbytes, scale, 0)
             bias = state.add(node, "bias", bias, entry)
-            entry = StateField(*what, "bias_fraction", "int8", tensor.shape, state.nbytes, scale, 0)
-            bias_fraction = state.add(node, "bias_fraction", None, entry)
-    return LayerStorage(weight, bias, weight_fraction, bias_fraction)
+            bias_planes = _store_planes(node, entry, tensor.shape, constants, state)
+    return LayerStorage(weight, bias, weight_planes, bias_planes)
 
 
 def _store_weight(
     graph: Graph, node: Node, trained: LayerUpdate, constants: Constants, state: State
-) -> tuple[Buffer, Buffer | None]:
+) -> tuple[Buffer, Planes]:
     assert node.weight is not None
     tensor = graph.tensors[node.weight]
     assert tensor.data is not None
     weight = constants.add(f"{node.name}_weight", tensor.data)
     if not trained.channels:
-        return weight, None
+        return weight, Planes()
     depthwise = node.op == "depthwise_conv2d"
     axis = 3 if depthwise else 0
-    shape = list(tensor.shape)
+    shape = (*tensor.shape[:-1], trained.channels)  # [O,KH,KW,I]
     if depthwise:  # [1,KH,KW,C*M]: the first channels * M output channels
-        shape[3] = trained.channels * getattr(node.attrs, "multiplier", 1)
-    else:  # [O,KH,KW,I]
-        shape[-1] = trained.channels
+        outputs = trained.channels * getattr(node.attrs, "multiplier", 1)
+        shape = (*tensor.shape[:-1], outputs)
+        if not state.optimizer.plain:  # in the order of updates
+            shape = (outputs, *tensor.shape[1:3])
     scale = tuple(tensor.quant.channels(tensor.shape[axis]))
     what = (node.name, tensor.name)
     entry = StateField(*what, "weight", "int8", tensor.shape, state.nbytes, scale, axis)
     weight = state.add(node, "weight", weight, entry)
-    entry = StateField(*what, "weight_fraction", "int8", tuple(shape), state.nbytes, scale, axis)
-    return weight, state.add(node, "weight_fraction", None, entry)
+    return weight, _store_planes(node, entry, shape, constants, state)
+
+
+def _store_planes(
+    node: Node, integers: StateField, shape: tuple[int, ...], constants: Constants, state: State
+) -> Planes:
+    """Reserve fraction, velocity and sums of an array, as far as the build has them."""
+    kind, optimizer = integers.kind, state.optimizer
+    axis = len(shape) - 1 if len(shape) == len(integers.shape) and integers.axis else 0
+
+    def plane(what: str, dtype: str, of: tuple[int, ...] = shape) -> Buffer:
+        name = f"{kind}_{what}"
+        entry = replace(integers, kind=name, dtype=dtype, shape=of, offset=state.nbytes, axis=axis)
+        return state.add(node, name, None, entry)
+
+    fraction = velocity = sums = None
+    if optimizer.fraction_bits == 8:
+        fraction = plane("fraction", "int8")
+    elif optimizer.fraction_bits == 4:
+        fraction = plane("fraction", "uint8", ((int(np.prod(shape)) + 1) // 2,))
+    if optimizer.momentum:
+        velocity = plane("velocity", "int16" if kind == "weight" else "int32")
+    if optimizer.batch:
+        zero = np.array([declarations().constants["TT_ZERO_EXPONENT"]], np.int32)
+        no_exponent = constants.add("no_exponent", zero)
+        state.initial.append(Initial(state.nbytes, no_exponent.offset, no_exponent.nbytes))
+        head = plane("sum_exponent", "int32", (1,))
+        body = plane("sum", "int32")
+        sums = replace(body, nbytes=head.nbytes + body.nbytes, ctype="tt_sums", offset=head.offset)
+    return Planes(fraction, velocity, sums)

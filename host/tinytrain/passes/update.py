@@ -7,6 +7,7 @@ A scheme is written as `all`, `none`, `last:N`, `bias:N`, or a TOML file:
     [layer.conv2d_3]            # a layer by its name in `tinytrain inspect`, or by "op:31"
     weight = 0.25               # true, false, or the fraction of input channels (the first ones)
     bias = true                 # default: false, or what `biases` says
+    rate = 0.5                  # learning rate of this layer as a multiple of the Trainer's `lr`
 
 Layers are the ops with weights, counted in execution order.
 """
@@ -28,10 +29,14 @@ HELP = "expected all, none, last:N, bias:N or a .toml file"
 
 @dataclass(frozen=True, slots=True)
 class LayerUpdate:
-    """What is trained of one layer: the first `channels` input channels of its weight, its bias."""
+    """What is trained of one layer: the first `channels` input channels of its weight, its bias.
+
+    rate: its learning rate in units of the Trainer's.
+    """
 
     channels: int = 0
     bias: bool = False
+    rate: float = 1.0
 
 
 Scheme = Mapping[str, LayerUpdate]
@@ -131,8 +136,8 @@ def _find(graph: Graph, where: Path | str, name: str) -> Node:
 
 
 def _layer_entry(node: Node, where: str, entry: Any, bias_default: bool) -> LayerUpdate:
-    if not isinstance(entry, dict) or set(entry) - {"weight", "bias"}:
-        raise UpdateError(f"{where}: expected weight = ... and bias = ..., got {entry!r}")
+    if not isinstance(entry, dict) or set(entry) - {"weight", "bias", "rate"}:
+        raise UpdateError(f"{where}: expected weight, bias and rate = ..., got {entry!r}")
     weight, bias = entry.get("weight", False), entry.get("bias", bias_default)
     if not isinstance(bias, bool):
         raise UpdateError(f"{where}: bias must be true or false, not {bias!r}")
@@ -146,4 +151,13 @@ def _layer_entry(node: Node, where: str, entry: Any, bias_default: bool) -> Laye
             f"{where}: {weight} of {input_channels(node)} input channels is none; "
             f"take at least {1 / input_channels(node):.4f}"
         )
-    return LayerUpdate(channels, bias)
+    return LayerUpdate(channels, bias, _layer_rate(where, entry.get("rate", 1.0)))
+
+
+def _layer_rate(where: str, rate: Any) -> float:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 2**-16 <= rate <= 2**16:
+        raise UpdateError(
+            f"{where}: rate must be between 2^-16 and 2^16, not {rate!r}; to train nothing, leave "
+            "weight and bias out"
+        )
+    return float(rate)

@@ -5,14 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
+from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import KernelCall, Program
+from tinytrain.passes.storage import COUNT_BYTES
 from tinytrain.plan.arena import Arena
+
+ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4}
 
 SCRIPT_BYTES = 8 * 1024
 """Heap left to the user's own script when the report says that a model fits."""
 
 Value = int | str | bool | float | Sequence[Mapping[str, "int | str"]]
+
+
+PARTS = {
+    "fraction_bytes": "of it bits below the int8 weights (--master)",
+    "velocity_bytes": "of it velocities (--momentum)",
+    "sum_bytes": "of it sums of gradients (--batch)",
+}
+"""Parts of the state by the name of their figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,7 @@ class Report:
             ("arena (activations, gradients, scratch)", v["arena_bytes"]),
             ("  lower bound of the planner", v["lower_bound_bytes"]),
             ("state (trained parameters)", v["state_bytes"]),
+            *((f"  {what}", v[key]) for key, what in PARTS.items() if v[key]),
             ("module code and constants in RAM", v["module_bytes"]),
             (f"weights, {weights}", v["weights_bytes"]),
             ("kept free for your own script", v["script_bytes"]),
@@ -57,6 +71,7 @@ class Report:
         lines = [
             f"{v['model']} for {v['board']} ({v['target']})",
             f"update {v['update']}, loss {v['loss']}, gradients {v['gradients']}",
+            str(v["optimizer"]),
             "",
         ]
         lines += [f"{name:<58}{value:>12,}" for name, value in rows]
@@ -88,6 +103,8 @@ def make_report(
         "arena_bytes": arena.nbytes,
         "lower_bound_bytes": arena.lower_bound,
         "state_bytes": program.state_bytes,
+        **{key: _plane_bytes(program, key) for key in PARTS},
+        "optimizer": _optimizer(program.optimizer),
         "weights_bytes": weights_bytes,
         "weights_in": "flash" if in_flash else "ram",
         "module_bytes": module_bytes,
@@ -105,6 +122,23 @@ def make_report(
         ],
     }
     return Report(values)
+
+
+def _plane_bytes(program: Program, figure: str) -> int:
+    what = figure.removesuffix("_bytes")
+    nbytes = (
+        prod(f.shape) * ITEM_BYTES[f.dtype]
+        for f in program.state
+        if f.kind.partition("_")[2].partition("_")[0] == what
+    )
+    return sum(nbytes) + (COUNT_BYTES if what == "sum" and program.apply else 0)
+
+
+def _optimizer(o: Optimizer) -> str:
+    """The build's options in words."""
+    names = {"momentum": o.momentum, "weight decay": o.decays, "batch": o.batch}
+    there = "".join(f", {name}" for name, wanted in names.items() if wanted)
+    return f"SGD{there}; weights of {o.master} bits, rounding {o.rounding}"
 
 
 def peak(program: Program, arena: Arena) -> str:

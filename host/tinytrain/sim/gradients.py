@@ -29,9 +29,16 @@ def gradients(
     kernels: Library | None = None,
 ) -> Gradients:
     """d loss / d parameter in real values at the given state; see Trainer.gradients."""
-    loss, kind = compiled.program.loss, compiled.program.gradients
-    assert loss is not None
-    program = lower(compiled.graph, compiled.scheme, loss=loss, gradients=kind, keep_gradients=True)
+    built = compiled.program
+    assert built.loss is not None
+    program = lower(
+        compiled.graph,
+        compiled.scheme,
+        loss=built.loss,
+        gradients=built.gradients,
+        optimizer=built.optimizer,
+        keep_gradients=True,
+    )
     machine = Interpreter(program, plan_arena(lifetimes(program)), kernels)
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}

@@ -7,16 +7,26 @@ such as the gradients of all parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region, Runtime
 from tinytrain.kernels.header import declarations
-from tinytrain.kernels.library import Library, library, rate_buffer
+from tinytrain.kernels.library import library, rate_buffer
 from tinytrain.plan.arena import Arena
 
 Bytes = npt.NDArray[np.uint8]
+
+
+class Kernels(Protocol):
+    """Library, or something else that runs kernels by name."""
+
+    def call(self, name: str, *args: object) -> int | None:
+        """Run a kernel on arguments in the order of its declaration."""
+
+
 Watcher = Callable[[KernelCall, Mapping[str, Bytes]], None]
 """Called after each kernel call with the call and its buffers by argument name."""
 
@@ -24,7 +34,7 @@ Watcher = Callable[[KernelCall, Mapping[str, Bytes]], None]
 class Interpreter:
     """The memory of one model instance and its execution; methods as tt_model.h's functions."""
 
-    def __init__(self, program: Program, arena: Arena, kernels: Library | None = None) -> None:
+    def __init__(self, program: Program, arena: Arena, kernels: Kernels | None = None) -> None:
         """Allocate state and arena and reset the state."""
         self.program = program
         self.offsets = arena.offsets
@@ -56,7 +66,7 @@ class Interpreter:
     ) -> npt.NDArray[np.int8]:
         """Int8 input (any shape) to int8 output (flat)."""
         self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
-        self._run(self.program.predict, 0, watch)
+        self._run(self.program.predict, watch, {})
         return self.view(self.program.output).view(np.int8).copy()
 
     def step(
@@ -66,28 +76,38 @@ class Interpreter:
         lr: float,
         watch: Watcher | None = None,
         target: npt.NDArray[np.int8] | None = None,
+        *,
+        momentum: float = 0.0,
+        decay: float = 0.0,
+        accumulate: bool = False,
     ) -> int:
-        """One training step; the loss in units of 2^-loss_bits of the program."""
+        """One training step, or one example of a batch; the loss in units of 2^-loss_bits."""
         self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
-        steps = self.memory[Region.STATE][:4].view(np.uint32)
-        self.rate = rate_buffer(lr, int(steps[0]))
-        self._run(self.program.step, label, watch, target)
-        steps += np.uint32(1)
+        counts = self.memory[Region.STATE][:8].view(np.uint32)
+        self.rate = rate_buffer(
+            lr, int(counts[0]), momentum=momentum, decay=decay, accumulate=accumulate
+        )
+        self._run(self.program.step, watch, {Runtime.LABEL: label, Runtime.TARGET: target})
+        counts[0] += np.uint32(1)
+        if accumulate:
+            counts[1] += np.uint32(1)
         return int(self.loss[0])
+
+    def apply(self, lr: float, *, momentum: float = 0.0, decay: float = 0.0) -> None:
+        """Update with the mean gradient of the batch."""
+        counts = self.memory[Region.STATE][:8].view(np.uint32)
+        if counts[1]:
+            self.rate = rate_buffer(lr, int(counts[0]), momentum=momentum, decay=decay)
+            self._run(self.program.apply, None, {Runtime.COUNT: int(counts[1])})
+            counts += np.array([1, -int(counts[1])]).astype(np.uint32)
 
     def _run(
         self,
         calls: tuple[KernelCall, ...],
-        label: int,
         watch: Watcher | None,
-        target: npt.NDArray[np.int8] | None = None,
+        given: Mapping[Runtime, object],
     ) -> None:
-        runtime = {
-            Runtime.LABEL: label,
-            Runtime.TARGET: target,
-            Runtime.LOSS: self.loss,
-            Runtime.RATE: self.rate,
-        }
+        runtime = {Runtime.LOSS: self.loss, Runtime.RATE: self.rate, **given}
         for call in calls:
             values = {k: self._argument(a, runtime) for k, a in call.args.items()}
             self.kernels.call(call.kernel, *declarations().function(call.kernel).arrange(values))

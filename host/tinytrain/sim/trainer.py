@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
+from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import StateField
-from tinytrain.kernels.extension import build_extension, cache_dir
-from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.goal import Goal, Wanted, goal_of
 from tinytrain.sim.gradients import gradients
-
-CDEF: Final = """
-typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither; } tt_rate;
-void tt_rate_set(tt_rate *rate, uint32_t float_bits);
-void tt_model_reset(const uint8_t *weights, uint8_t *state);
-void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
-"""
-CDEF_STEP: Final = """
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label, const int8_t *target);
-"""
+from tinytrain.sim.module import module_of
 
 Int8 = npt.NDArray[np.int8]
 
@@ -41,7 +27,8 @@ class Trainer:
     Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
     input_zero_point, output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse",
     or "none" for a build that only predicts), ram (bytes of arena and state), state (uint8 view of
-    the trained parameters), lr (learning rate, float32, 0.01 at first).
+    the trained parameters), lr (learning rate, float32, 0.01 at first), momentum and weight_decay
+    (float32, 0 at first; only builds that reserve them take other values).
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -49,7 +36,7 @@ class Trainer:
         graph, program, arena = compiled.graph, compiled.program, compiled.arena
         self.compiled = compiled
         self.name = graph.name
-        self._module: ModuleType | None = _compile(compiled)
+        self._module: ModuleType | None = module_of(compiled)
         self._weights = np.frombuffer(program.weights.tobytes() + bytes(4), np.uint8)
         self._arena = np.zeros(arena.nbytes // 4 + 1, np.uint32).view(np.uint8)
         self._state = np.zeros(program.state_bytes // 4 + 1, np.uint32).view(np.uint8)
@@ -65,6 +52,7 @@ class Trainer:
         self.loss = program.loss.value if program.loss else "none"
         self.ram = arena.nbytes + program.state_bytes
         self._lr = np.float32(0.01)
+        self._momentum = self._weight_decay = np.float32(0)
         self.reset()
 
     @property
@@ -74,12 +62,36 @@ class Trainer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
-            raise DataError(f"lr must be a number, not {type(value).__name__}")
-        with np.errstate(over="ignore"):
-            if not 0 <= float(np.float32(value)) < float("inf"):
-                raise DataError(f"lr must be finite and not negative, not {value}")
-        self._lr = np.float32(value)
+        self._lr = _factor("lr", value)
+
+    @property
+    def momentum(self) -> float:
+        """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first, float32."""
+        return float(self._momentum)
+
+    @momentum.setter
+    def momentum(self, value: float) -> None:
+        self._need("momentum", self._optimizer.momentum, "--momentum")
+        self._momentum = _factor("momentum", value, 1.0)
+
+    @property
+    def weight_decay(self) -> float:
+        """Added to each trained weight's gradient: weight_decay * w. Biases do not decay."""
+        return float(self._weight_decay)
+
+    @weight_decay.setter
+    def weight_decay(self, value: float) -> None:
+        self._need("weight_decay", self._optimizer.decays, "--weight-decay")
+        self._weight_decay = _factor("weight_decay", value)
+
+    @property
+    def _optimizer(self) -> Optimizer:
+        return self.compiled.program.optimizer
+
+    def _need(self, what: str, there: bool, option: str) -> None:
+        self._open()
+        if not there or self.compiled.program.loss is None:
+            raise DataError(f"{what}: not in this build; build with {option}")
 
     @property
     def state(self) -> npt.NDArray[np.uint8]:
@@ -110,17 +122,37 @@ class Trainer:
         or 1 for every class; mse: int8 in the output's shape and quantization, or None to learn
         towards the input.
         """
+        return self._train("tt_model_step", x, y)
+
+    def accumulate(self, x: npt.ArrayLike, y: Wanted = None) -> float:
+        """Forward and backward as step, but the gradients are added up for apply(); the loss."""
+        self._need("accumulate", self._optimizer.batch, "--batch")
+        return self._train("tt_model_accumulate", x, y)
+
+    def apply(self) -> None:
+        """Update with the mean gradient of the examples since the last apply(), if any."""
+        self._need("apply", self._optimizer.batch, "--batch")
+        state = self._out(self._state)
+        self._open().lib.tt_model_apply(self._in(self._weights), state, self._rate())
+
+    def _train(self, function: str, x: npt.ArrayLike, y: Wanted) -> float:
         module = self._open()
         goal = self._goal(x, y)
         self._put(x)
-        rate = module.ffi.new("tt_rate *")
-        module.lib.tt_rate_set(rate, int(self._lr.view(np.uint32)))
+        buffers = self._in(self._weights), self._out(self._state), self._out(self._arena)
         target = module.ffi.NULL
         if goal.target is not None:
             target = module.ffi.from_buffer("const int8_t *", goal.target)
-        memory = self._in(self._weights), self._out(self._state), self._out(self._arena)
-        loss = module.lib.tt_model_step(*memory, rate, goal.label, target)
+        loss = getattr(module.lib, function)(*buffers, self._rate(), goal.label, target)
         return _loss_value(loss, self.compiled.program.loss_bits)
+
+    def _rate(self) -> Any:
+        module = self._open()
+        rate = module.ffi.new("tt_rate *")
+        module.lib.tt_rate_set(rate, int(self._lr.view(np.uint32)))
+        module.lib.tt_momentum_set(rate, int(self._momentum.view(np.uint32)))
+        module.lib.tt_decay_set(rate, int(self._weight_decay.view(np.uint32)))
+        return rate
 
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """Int8 input to the model's int8 output, in the output's shape."""
@@ -230,6 +262,18 @@ class Trainer:
         self._arena[self._input : self._input + flat.size] = flat.view(np.uint8)
 
 
+def _factor(name: str, value: float, below: float = float("inf")) -> np.float32:
+    """A float32 of at least 0 and below some limit, or DataError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
+        raise DataError(f"{name} must be a number, not {type(value).__name__}")
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    if not 0 <= float(single) < below:
+        what = "finite" if below == float("inf") else f"below {below:g}"
+        raise DataError(f"{name} must be {what} and not negative, not {value}")
+    return np.float32(abs(single))  # no -0.0
+
+
 def _check_out(out: object, size: int) -> None:
     expected = f"out must be a writable int8 array of {size} elements"
     if not isinstance(out, np.ndarray):
@@ -254,31 +298,3 @@ def _loss_value(loss: int, bits: int) -> float:
     """As tt_model_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
     cut = max(0, loss.bit_length() - 24)
     return math.ldexp((loss >> cut) << cut, -bits)
-
-
-def _compile(compiled: Compiled) -> ModuleType:
-    """The model's C and all kernels as one extension module."""
-    folder = cache_dir() / "models" / f"{compiled.source.hash:016x}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("model.h", compiled.source.header), ("model.c", compiled.source.body)):
-        _write(folder / name, text)
-    sources = [folder / "model.c", *sorted((c_kernels_dir() / "src").glob("*.c"))]
-    return build_extension(
-        "model",
-        CDEF + (CDEF_STEP if compiled.program.step else ""),
-        sources,
-        [folder, mpy_module_dir(), c_kernels_dir() / "include"],
-        (f"-DTT_GRADIENT_BITS={compiled.program.gradients.bits}",),
-        preamble='#include "tt_model.h"',
-        folder="models",
-    )
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that others see the whole of it or nothing."""
-    if path.exists():
-        return
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).rename(path)

@@ -11,6 +11,9 @@
 #define TT_LOSS_BITS 20
 #define TT_CLASSES 2
 #define TT_MODEL_GRADIENT_BITS 16
+#define TT_MOMENTUM 0
+#define TT_DECAY 0
+#define TT_BATCH 0
 #define TT_INPUT_OFFSET 32
 #define TT_INPUT_BYTES 16
 #define TT_INPUT_SHAPE 1, 4, 4, 1
@@ -21,7 +24,7 @@
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0x5a66a82cu
-#define TT_MODEL_HASH_HIGH 0xc62c2a15u
+#define TT_MODEL_HASH_LOW 0xbc6e3536u
+#define TT_MODEL_HASH_HIGH 0x02576989u
 
 #endif

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tinytrain.kernels.reference import (
     add,
+    batch,
     bias,
     conv2d,
     cross_entropy,
@@ -19,6 +20,7 @@ from tinytrain.kernels.reference import (
     gradient,
     mean,
     mean_squared_error,
+    optimizer,
     pad,
     pool2d,
     requantize,
@@ -62,7 +64,17 @@ _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     depthwise_conv2d.depthwise_conv2d_bwd_weight_scratch,
     bias.bias_bwd,
     bias.bias_bwd_scratch,
+    optimizer.conv2d_bwd_weight__optimizer,
+    optimizer.depthwise_conv2d_bwd_weight__optimizer,
+    optimizer.bias_bwd__optimizer,
+    batch.conv2d_bwd_weight__batch,
+    batch.depthwise_conv2d_bwd_weight__batch,
+    batch.bias_bwd__batch,
+    batch.weight_apply,
+    batch.bias_apply,
     update.rate_set,
+    optimizer.decay_set,
+    optimizer.momentum_set,
     update.rate_begin,
     update.loss_bits,
 )

@@ -14,6 +14,9 @@ DITHER_PER_STEP = 0x9E3779B9  # 2^32 * frac(golden ratio)
 DITHER_PER_UPDATE = 0x6A09E667  # 2^32 * frac(sqrt(2))
 DELTA_LIMIT = 2**28
 
+Factor = tuple[int, int]
+"""mantissa * 2^exponent."""
+
 
 def rate_set(rate: Bytes, float_bits: int) -> None:
     """Bits of an IEEE single -> mantissa in [2^14, 2^15) and exponent; subnormals count as 0."""
@@ -39,15 +42,13 @@ def loss_bits(value: int) -> int:
     return int(single.view(np.uint32)[0])
 
 
-def _step(rate: Bytes, mantissa: int, exponent: int) -> tuple[int, int]:
-    """(m, s): an update in units of 2^-8 is sum * m / 2^s; m is 0 or in [2^14, 2^15)."""
-    rate_mantissa, rate_exponent = (int(v) for v in view(rate, np.int32, (3,))[:2])
-    bits = declarations().constants["TT_FRACTION_BITS"]
+def step_of(rate: Factor, factor: Factor, bits: int) -> tuple[int, int]:
+    """(m, s): an update in units of 2^-bits is sum * m / 2^s; m is 0 or in [2^14, 2^15)."""
+    product = rate[0] * factor[0]
     drop = 15  # of the product's bits, halves up; 14 if that leaves less than 15 bits
-    if (rate_mantissa * mantissa + 2**14) >> 15 < 2**14:
+    if (product + 2**14) >> 15 < 2**14:
         drop = 14
-    m = (rate_mantissa * mantissa + 2 ** (drop - 1)) >> drop
-    return m, -(drop + bits + rate_exponent + exponent)
+    return (product + 2 ** (drop - 1)) >> drop, -(drop + bits + rate[1] + factor[1])
 
 
 def deltas(rate: Bytes, mantissa: Array, exponent: Array, sums: Ints) -> Ints:
@@ -61,15 +62,18 @@ def deltas(rate: Bytes, mantissa: Array, exponent: Array, sums: Ints) -> Ints:
     count = np.arange(1, sums.size + 1, dtype=np.uint64).reshape(sums.shape)
     dither = (np.uint64(memory[2]) + count * np.uint64(DITHER_PER_UPDATE)) % np.uint64(2**32)
     result = np.empty_like(sums)
+    lr = int(memory.view(np.int32)[0]), int(memory.view(np.int32)[1])
     for o in range(len(sums)):
-        m, s = _step(rate, int(mantissa[o]), int(exponent[o]))
+        factor = int(mantissa[o]), int(exponent[o])
+        m, s = step_of(lr, factor, declarations().constants["TT_FRACTION_BITS"])
         for i in range(sums.shape[1]):
-            result[o, i] = _delta(int(sums[o, i]), m, s, int(dither[o, i]))
+            result[o, i] = delta_of(int(sums[o, i]), m, s, int(dither[o, i]))
     memory[2] = (int(memory[2]) + sums.size * DITHER_PER_UPDATE) % 2**32
     return result
 
 
-def _delta(total: int, m: int, s: int, dither: int) -> int:
+def delta_of(total: int, m: int, s: int, dither: int) -> int:
+    """The update of one parameter for a dither in units of 2^-32."""
     product = total * m
     if abs(total) >= 2**15:
         product, s = product >> 16, s - 16

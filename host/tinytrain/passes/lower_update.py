@@ -1,0 +1,157 @@
+"""Gradients of parameters and their updates as kernel calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.ir.graph import Node
+from tinytrain.ir.ops import Conv2D, DepthwiseConv2D, Window
+from tinytrain.ir.optimizer import BIAS_VELOCITY_BITS, WEIGHT_VELOCITY_BITS, Optimizer
+from tinytrain.ir.program import Argument, KernelCall, Runtime, StructValue
+from tinytrain.passes import bounds
+from tinytrain.passes.autodiff import GradOp
+from tinytrain.passes.backward_context import BackwardContext, scratch
+from tinytrain.passes.fixed_point import normalize15, steps
+from tinytrain.passes.lower_forward import macs_of, sum_scales, weight_scales, window_struct
+from tinytrain.passes.storage import Planes
+
+WEIGHT_LIMIT = 127
+
+
+def lower_weight(c: BackwardContext, op: GradOp) -> KernelCall:
+    """The gradient of a weight and its update."""
+    node, attrs = op.node, op.node.attrs
+    assert isinstance(attrs, Conv2D | DepthwiseConv2D)
+    window, channels = attrs.window, c.scheme[node.name].channels
+    span = bounds.input_span(c.graph, node)
+    p: StructValue = {
+        "window": window_struct(window),
+        "in_zero": c.forward.zero(node.inputs[0]),
+        "channels": channels,
+        "row_shift": bounds.row_shift(window, span, c.limits[op.inputs[0]]),
+    }
+    x_scale = c.forward.scale(node.inputs[0])
+    reals = x_scale / _nonzero(weight_scales(c.graph, node))
+    outputs = window.output.c
+    if isinstance(attrs, DepthwiseConv2D):
+        outputs = channels * attrs.multiplier
+    kernel = f"tt_{node.op}_bwd_weight"
+    stored = c.forward.storage[node.name]
+    d = scratch(node, kernel, p, outputs if c.keep else 1)
+    variant = _variant(c)
+    if variant:
+        optimizer = _optimizer(c, node, WEIGHT_VELOCITY_BITS, WEIGHT_LIMIT)
+        trained = _rows(window, channels, outputs, isinstance(attrs, DepthwiseConv2D))
+        p = {"gradient": p, "trained": {**trained, "optimizer": optimizer}}
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        "x": c.forward.buffers[node.inputs[0]],
+        **_update_arguments(c, node, "weight", reals),
+        "w": stored.weight,
+        **_planes(c, stored.weight_planes),
+        "d": d,
+    }
+    macs = macs_of(node) * channels // window.input.c
+    return KernelCall(kernel + variant, args, node.name, f"{node.name}: weight", macs)
+
+
+def lower_bias(c: BackwardContext, op: GradOp) -> KernelCall:
+    """The gradient of a bias and its update."""
+    node, attrs = op.node, op.node.attrs
+    assert isinstance(attrs, Conv2D | DepthwiseConv2D) and node.bias is not None
+    output = attrs.window.output
+    limit = bounds.bias_limit(c.graph, c.scheme, node)
+    if node is c.head.node and c.head.sums:
+        limit = min(limit, bounds.head_bias_limit(c.graph, c.scheme, node, c.largest))
+    p: StructValue = {"pixels": output.h * output.w, "channels": output.c, "bias_limit": limit}
+    reals = 1.0 / _nonzero(sum_scales(c.graph, node))
+    data = c.graph.tensors[node.bias].data
+    assert data is not None
+    reals[np.abs(data.astype(np.int64)) > limit] = 0  # saturated, dead: stays as it is
+    stored = c.forward.storage[node.name]
+    d = scratch(node, "tt_bias_bwd", p)
+    variant = _variant(c)
+    if variant:
+        p = {"gradient": p, "optimizer": _optimizer(c, node, BIAS_VELOCITY_BITS, limit)}
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        **_update_arguments(c, node, "bias", reals),
+        "bias": stored.bias,
+        **_planes(c, stored.bias_planes),
+        "d": d,
+    }
+    return KernelCall(f"tt_bias_bwd{variant}", args, node.name, f"{node.name}: bias")
+
+
+def lower_apply(call: KernelCall) -> KernelCall:
+    """The update with the mean of what a call added up."""
+    args = {k: v for k, v in call.args.items() if k not in ("dy", "x", "d")}
+    args["count"] = Runtime.COUNT
+    if "bias" in args:
+        return KernelCall("tt_bias_apply", args, call.node, call.comment)
+    p = args["p"]
+    assert isinstance(p, Mapping)
+    args["p"] = p["trained"]
+    return KernelCall("tt_weight_apply", args, call.node, call.comment)
+
+
+def _variant(c: BackwardContext) -> str:
+    return "" if c.keep else c.optimizer.variant
+
+
+def _nonzero(scales: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scales with infinity in place of 0, so that such channels are never updated."""
+    return np.where(scales > 0, scales, np.inf)
+
+
+def _update_arguments(
+    c: BackwardContext, node: Node, kind: str, reals: npt.NDArray[np.float64]
+) -> dict[str, Argument]:
+    mantissa, exponent = steps(reals * c.scheme[node.name].rate)
+    constants = c.forward.constants
+    return {
+        "rate": None if c.keep else Runtime.RATE,
+        "step_mantissa": constants.add(f"{node.name}_{kind}_step_mantissa", mantissa),
+        "step_exponent": constants.add(f"{node.name}_{kind}_step_exponent", exponent),
+    }
+
+
+def _planes(c: BackwardContext, planes: Planes) -> dict[str, Argument]:
+    """Where the update keeps what is below the integer, and what it remembers."""
+    if c.keep:
+        return {"fraction": None}
+    args: dict[str, Argument] = {"fraction": planes.fraction}
+    if not c.optimizer.plain:
+        args["velocity"] = planes.velocity
+    if c.optimizer.batch:
+        args["sums"] = planes.sums
+    return args
+
+
+def _optimizer(c: BackwardContext, node: Node, velocity_bits: int, limit: int) -> StructValue:
+    optimizer: Optimizer = c.optimizer
+    mantissa, exponent = normalize15(c.scheme[node.name].rate)
+    bits = optimizer.fraction_bits
+    return {
+        "fraction_bits": bits,
+        "velocity_bits": velocity_bits if optimizer.momentum else bits,
+        "nearest": int(optimizer.rounding == "nearest"),
+        "layer_mantissa": mantissa,
+        "layer_exponent": exponent,
+        "limit": limit,
+    }
+
+
+def _rows(window: Window, channels: int, outputs: int, depthwise: bool) -> dict[str, int]:
+    """The trained part of w [O,KH,KW,I], or of a depthwise w [KH,KW,O], by output channel."""
+    taps = window.kernel[0] * window.kernel[1]
+    if depthwise:
+        step = {"row_step": 1, "group_step": window.output.c}
+        return {"rows": outputs, "groups": taps, "run": 1, **step}
+    step = {"row_step": taps * window.input.c, "group_step": window.input.c}
+    return {"rows": outputs, "groups": taps, "run": channels, **step}
