@@ -26,6 +26,7 @@ LAYERS = (
     {"compilation"},
     {"sim", "backend"},
     {"build"},
+    {"commands"},
     {"cli", "__init__"},
 )
 # siblings of one layer that never import each other
