@@ -68,16 +68,30 @@ def gradient_type(name: str) -> GradientType:
         raise UpdateError(f"gradients {name!r}: expected {known}") from None
 
 
-def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:
-    """Run the pipeline on an imported graph."""
-    loss, gradients = parse_loss(options.loss), gradient_type(options.gradients)
+def trained_graph(graph: Graph, options: Options) -> Graph:
+    """The graph that is trained: with the options' head, and without what their loss replaces."""
     if options.classes is not None:
         graph = replace_head(graph, options.classes)
-    if loss is Loss.SIGMOID:
-        graph = without_softmax(graph)
+    return without_softmax(graph) if parse_loss(options.loss) is Loss.SIGMOID else graph
+
+
+def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program, Arena]:
+    """What runs and where it lies, for a graph from `trained_graph`."""
+    program = lower(
+        graph,
+        scheme,
+        loss=parse_loss(options.loss),
+        gradients=gradient_type(options.gradients),
+        optimizer=options.optimizer,
+    )
+    return program, plan_arena(lifetimes(program))
+
+
+def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:
+    """Run the pipeline on an imported graph."""
+    graph = trained_graph(graph, options)
     scheme = freeze(graph, parse_scheme(graph, update), options.freeze)
-    program = lower(graph, scheme, loss=loss, gradients=gradients, optimizer=options.optimizer)
-    arena = plan_arena(lifetimes(program))
+    program, arena = plan_scheme(graph, scheme, options)
     source = generate(graph, program, arena)
     return Compiled(graph, scheme, update, program, arena, source, options)
 
