@@ -1,8 +1,10 @@
-/* The native MicroPython module `tinytrain`: one type, Trainer, around the generated model.
+/* The MicroPython module `tinytrain`: one type, Trainer, around the generated model.
  *
- * Written against what a user C module would have as well: objects, qstrs and a few calls. Floats never pass a call by value, because module and firmware may disagree on how;
- * they go through memory, as arrays of one element. Constant text costs RAM on the board, so the
- * messages are short. */
+ * One source for two builds: a native module (.mpy), which knows the firmware through
+ * mp_fun_table only, and a user C module, which is part of the firmware and may bring the weights
+ * along (TT_BUILTIN_WEIGHTS). Floats never pass a call by value, because a native module and its
+ * firmware may disagree on how; they go through memory, as arrays of one element. Constant text
+ * costs RAM on the board, so the messages are short. */
 #include <string.h>
 
 #include "tt_model.h"
@@ -11,9 +13,14 @@
 #include "py/dynruntime.h"
 #else
 #include "py/binary.h"
-#include "py/objtype.h"
+#include "py/builtin.h"
 #include "py/runtime.h"
 #include "py/stream.h"
+#endif
+
+/* A user C module may have model.ttw as a constant; Trainer() then takes no argument. */
+#ifndef TT_BUILTIN_WEIGHTS
+#define TT_BUILTIN_WEIGHTS 0
 #endif
 
 #define TT_NORETURN __attribute__((noreturn))
@@ -44,6 +51,28 @@ typedef struct {
 #endif
 } tt_trainer;
 
+/* ---- what the two builds name differently ------------------------------------------------------ */
+
+#if MICROPY_ENABLE_DYNRUNTIME
+/* The globals are the module's own, with the builtins behind them. */
+static mp_obj_t tt_builtin(qstr name) {
+    return mp_load_global(name);
+}
+
+static void *tt_malloc_maybe(size_t bytes) {
+    return m_realloc_maybe(NULL, bytes, false);
+}
+#else
+/* Not mp_load_global: the globals are the caller's, who may have a variable of that name. */
+static mp_obj_t tt_builtin(qstr name) {
+    return mp_load_attr(MP_OBJ_FROM_PTR(&mp_module_builtins), name);
+}
+
+static void *tt_malloc_maybe(size_t bytes) {
+    return m_malloc_maybe(bytes);
+}
+#endif
+
 /* ---- exceptions ----------------------------------------------------------------------------- */
 
 static mp_obj_t tt_text(const char *text) {
@@ -59,7 +88,7 @@ static mp_obj_t tt_format(const char *format, size_t count, const mp_obj_t *valu
 }
 
 static TT_NORETURN void tt_raise(qstr exception, mp_obj_t message) {
-    const mp_obj_type_t *type = MP_OBJ_TO_PTR(mp_load_global(exception));
+    const mp_obj_type_t *type = MP_OBJ_TO_PTR(tt_builtin(exception));
     nlr_raise(mp_obj_new_exception_arg1(type, message));
 }
 
@@ -92,11 +121,15 @@ static TT_NORETURN void tt_out_of_memory(size_t bytes) {
 }
 
 static uint8_t *tt_allocate(size_t bytes) {
-    uint8_t *block = m_realloc_maybe(NULL, bytes, false);
+    uint8_t *block = tt_malloc_maybe(bytes);
     if (block == NULL) {
         tt_out_of_memory(bytes);
     }
     return block;
+}
+
+static bool tt_is_str(mp_obj_t object) {
+    return mp_obj_get_type(object) == &mp_type_str;
 }
 
 /* ---- weights ---------------------------------------------------------------------------------- */
@@ -158,7 +191,7 @@ static size_t tt_read(mp_obj_t file, uint8_t *block) {
 /* Weights in a file: in place if the file system maps it to memory (ROMFS), else read to RAM. */
 static void tt_load_file(tt_trainer *self, mp_obj_t path) {
     mp_obj_t args[] = {path, MP_OBJ_NEW_QSTR(MP_QSTR_rb)};
-    mp_obj_t file = mp_call_function_n_kw(mp_load_global(MP_QSTR_open), 2, 0, args);
+    mp_obj_t file = mp_call_function_n_kw(tt_builtin(MP_QSTR_open), 2, 0, args);
     mp_buffer_info_t view;
     self->in_place = mp_get_buffer(file, &view, MP_BUFFER_READ);
     if (self->in_place) {
@@ -181,11 +214,29 @@ static void tt_load_buffer(tt_trainer *self, mp_obj_t buffer) {
     self->weights = tt_check_weights(view.buf, view.len);
 }
 
-/* ---- arguments -------------------------------------------------------------------------------- */
+#if TT_BUILTIN_WEIGHTS
+extern const uint8_t tt_builtin_weights[TT_FILE_BYTES]; /* model.ttw, aligned to 4 bytes */
+#endif
 
-static bool tt_is_str(mp_obj_t object) {
-    return mp_obj_get_type(object) == &mp_type_str;
+/* args: a path, a buffer or, with weights in the firmware, nothing. */
+static void tt_load_weights(tt_trainer *self, size_t n_args, const mp_obj_t *args) {
+#if TT_BUILTIN_WEIGHTS
+    if (n_args == 0) {
+        self->in_place = true;
+        self->keep = NULL;
+        self->weights = tt_check_weights(tt_builtin_weights, TT_FILE_BYTES);
+        return;
+    }
+#endif
+    (void)n_args;
+    if (tt_is_str(args[0])) {
+        tt_load_file(self, args[0]);
+    } else {
+        tt_load_buffer(self, args[0]);
+    }
 }
+
+/* ---- arguments -------------------------------------------------------------------------------- */
 
 /* A buffer of exactly that many bytes or int8. */
 static void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access) {
@@ -311,7 +362,7 @@ static mp_obj_t tt_float(uint32_t bits) {
 
 static mp_obj_t tt_trainer_make_new(
     const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
-    mp_arg_check_num(n_args, n_kw, 1, 1, false);
+    mp_arg_check_num(n_args, n_kw, TT_BUILTIN_WEIGHTS ? 0 : 1, 1, false);
     tt_trainer *self = mp_obj_malloc(tt_trainer, type);
     self->memory = NULL;
 #if TT_DECAY
@@ -324,11 +375,7 @@ static mp_obj_t tt_trainer_make_new(
     self->rate_bits = TT_DEFAULT_RATE_BITS;
     tt_rate_set(&self->rate, self->rate_bits);
     tt_rate_begin(&self->rate, 0);
-    if (tt_is_str(args[0])) {
-        tt_load_file(self, args[0]);
-    } else {
-        tt_load_buffer(self, args[0]);
-    }
+    tt_load_weights(self, n_args, args);
     self->memory = tt_allocate(TT_MEMORY_BYTES);
     memset(self->memory, 0, TT_MEMORY_BYTES);
     tt_model_reset(self->weights, self->memory);
@@ -435,7 +482,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_exit_obj, 4, 4, tt_trainer
 /* A memoryview: writable, but unlike a bytearray it cannot be resized. */
 static mp_obj_t tt_state_view(tt_trainer *self) {
     mp_obj_t bytes = mp_obj_new_bytearray_by_ref(TT_STATE_BYTES, self->memory);
-    return mp_call_function_n_kw(mp_load_global(MP_QSTR_memoryview), 1, 0, &bytes);
+    return mp_call_function_n_kw(tt_builtin(MP_QSTR_memoryview), 1, 0, &bytes);
 }
 
 /* Set one of the factors; false: there is none of that name. */
@@ -587,4 +634,34 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     mp_store_global(MP_QSTR_Trainer, MP_OBJ_FROM_PTR(type));
     MP_DYNRUNTIME_INIT_EXIT
 }
+#else
+/* Methods and constants are made at the first import after a (soft) reset, like those of the native
+ * module, and live on the heap: what holds them is static and has to be a root. */
+#if !MICROPY_MODULE_BUILTIN_INIT
+#error "tinytrain needs MICROPY_MODULE_BUILTIN_INIT (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)"
+#endif
+
+static mp_obj_full_type_t tt_trainer_type;
+MP_REGISTER_ROOT_POINTER(mp_obj_t tinytrain_trainer_dict);
+
+static mp_obj_t tt_module_init(void) {
+    tt_trainer_type_init(&tt_trainer_type);
+    MP_STATE_VM(tinytrain_trainer_dict) =
+        MP_OBJ_FROM_PTR(MP_OBJ_TYPE_GET_SLOT(&tt_trainer_type, locals_dict));
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(tt_module_init_obj, tt_module_init);
+
+static const mp_rom_map_elem_t tt_module_table[] = {
+    {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_tinytrain)},
+    {MP_ROM_QSTR(MP_QSTR___init__), MP_ROM_PTR(&tt_module_init_obj)},
+    {MP_ROM_QSTR(MP_QSTR_Trainer), MP_ROM_PTR(&tt_trainer_type)},
+};
+static MP_DEFINE_CONST_DICT(tt_module_globals, tt_module_table);
+
+const mp_obj_module_t tt_user_cmodule = {
+    .base = {&mp_type_module},
+    .globals = (mp_obj_dict_t *)&tt_module_globals,
+};
+MP_REGISTER_MODULE(MP_QSTR_tinytrain, tt_user_cmodule);
 #endif

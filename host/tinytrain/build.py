@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from numpy.lib.npyio import NpzFile
 from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
 from tinytrain.backend.selftest import SelfTest
+from tinytrain.backend.usermod import write_user_c_module
 from tinytrain.codegen.example import example
 from tinytrain.codegen.stubs import stub
 from tinytrain.codegen.weights_file import weights_file
@@ -40,6 +41,7 @@ SELFTEST_LR = 0.01
 REPORTS = ("report.json", "report.txt", "selftest.json")
 FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
 SOURCE = "source"  # the folder with what `sim` needs to build the same model again
+USERMOD = "usermod"
 
 
 def ignore_progress(what: str, done: int, total: int) -> None:
@@ -67,11 +69,13 @@ def build(
     options: Options = DEFAULTS,
     *,
     ram: int | None = None,
+    user_c_module: bool = False,
     progress: Progress = ignore_progress,
 ) -> Build:
     """Build `model` for a board; files appear in `folder` only when all of them are ready.
 
     ram: limit for arena and state in bytes; BuildError if they take more.
+    user_c_module: also write the folder usermod/, from which a firmware can be built.
     """
     folder = folder.absolute()
     board = load_board(board_name)
@@ -83,6 +87,9 @@ def build(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
         stage = Path(name)
         report = _write_all(compiled, model, update, board, stage, progress)
+        if user_c_module:
+            weights = (stage / "model.ttw").read_bytes()
+            write_user_c_module(stage / SOURCE, weights, stage / USERMOD, _defines(compiled))
         kept = _publish(stage, folder)
     return Build(folder, compiled, report, kept)
 
@@ -109,8 +116,7 @@ def _write_all(
     _keep_input(source, model, compiled, board.name, main)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
-    bits = compiled.program.gradients.bits
-    module = _link(board, source, bits, stage / "tinytrain.mpy", progress)
+    module = _link(board, source, _defines(compiled), stage / "tinytrain.mpy", progress)
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
     memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
@@ -127,7 +133,14 @@ def _write_all(
     return report
 
 
-def _link(board: Board, source: Path, bits: int, out: Path, progress: Progress) -> NatmodReport:
+def _defines(compiled: Compiled) -> tuple[str, ...]:
+    """The macros that all C sources of a build have to be compiled with."""
+    return (f"TT_GRADIENT_BITS={compiled.program.gradients.bits}",)
+
+
+def _link(
+    board: Board, source: Path, defines: Sequence[str], out: Path, progress: Progress
+) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
     model = source / "model.c"
@@ -141,7 +154,7 @@ def _link(board: Board, source: Path, bits: int, out: Path, progress: Progress) 
             out,
             Path(work),
             compact=compact,
-            defines=[f"TT_GRADIENT_BITS={bits}"],
+            defines=defines,
             progress=progress,
         )
 
@@ -175,8 +188,8 @@ def _publish(stage: Path, folder: Path) -> tuple[str, ...]:
     finished = [p.relative_to(stage).as_posix() for p in sorted(stage.rglob("*")) if p.is_file()]
     _check_places(folder, finished)
     kept = ("main.py",) if _is_edited(folder, stage / "main.py") else ()
-    (folder / SOURCE).mkdir(parents=True, exist_ok=True)
     for name in finished:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if name not in kept:
             (stage / name).replace(folder / name)
     return kept

@@ -60,6 +60,8 @@ def _add_build(commands: Commands[argparse.ArgumentParser]) -> None:
                      help="rounding of trained weights; default: stochastic")  # fmt: skip
     add.add_argument("--ram", type=size, metavar="SIZE",
                      help="refuse if arena and state take more, such as 96K")  # fmt: skip
+    add.add_argument("--user-c-module", action="store_true",
+                     help="write usermod/ too, sources to build a firmware with")  # fmt: skip
     add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",
                      help="where to write; default: build")  # fmt: skip
     add.set_defaults(run=_build)
@@ -102,6 +104,7 @@ def _build(arguments: argparse.Namespace) -> None:
                 ),
             ),
             ram=arguments.ram,
+            user_c_module=arguments.user_c_module,
             progress=show,
         )
     console.print(result.report.text(), end="", markup=False)
