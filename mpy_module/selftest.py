@@ -1,4 +1,4 @@
-"""Runs on the board, sent by `tinytrain deploy`: prints what the host compares with its own."""
+"""The self-test on the board, sent by the host: prints what the host compares with its own."""
 
 import binascii
 import gc
@@ -19,22 +19,16 @@ def crc32(data):
     return crc ^ 0xFFFFFFFF
 
 
-def make():
+def make(weights):
     """A Trainer and its input; prints its description and the heap that is left."""
     global trainer, x
-    trainer = tinytrain.Trainer("model.ttw")
+    trainer = tinytrain.Trainer(weights)
     x = bytearray(1)
     for dimension in trainer.input_shape:
         x = bytearray(len(x) * dimension)
     gc.collect()
     print(trainer)
     print(gc.mem_free())
-
-
-def put(buffer, at, text):
-    """Set a part of the input or of the target."""
-    part = binascii.a2b_base64(text)
-    buffer[at : at + len(part)] = part
 
 
 def predict():

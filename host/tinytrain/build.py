@@ -36,7 +36,7 @@ from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.trainer import Trainer
 
 Progress = Callable[[str, int, int], None]
-SELFTEST_STEPS = 3
+SELFTEST_STEPS = 10
 SELFTEST_LR = 0.01
 REPORTS = ("report.json", "report.txt", "selftest.json")
 FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
@@ -118,7 +118,8 @@ def _write_all(
     (stage / "model.ttw").write_bytes(weights)
     module = _link(board, source, _defines(compiled), stage / "tinytrain.mpy", progress)
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
-    (stage / "selftest.json").write_text(make_selftest(compiled).to_json())
+    files = {name: (stage / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
+    (stage / "selftest.json").write_text(make_selftest(compiled, files).to_json())
     memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
     report = make_report(
         compiled.program,
@@ -226,7 +227,7 @@ def open_build(folder: Path) -> Compiled:
     return compile_model(model, update, options, name=entry["name"])
 
 
-def make_selftest(compiled: Compiled) -> SelfTest:
+def make_selftest(compiled: Compiled, files: Mapping[str, bytes]) -> SelfTest:
     """A fixed input, and what the simulator makes of it: the board must do the same."""
     trainer = Trainer(compiled)
     size = compiled.program.input.nbytes
@@ -242,10 +243,12 @@ def make_selftest(compiled: Compiled) -> SelfTest:
         made = (pattern % 2 if binary else pattern * 8 - 24).astype(np.int8)
         goals, target = [made] * SELFTEST_STEPS, made.tobytes()
     trainer.lr = SELFTEST_LR  # momentum and decay are 0 at first, here and on the board
-    losses = [trainer.step(x, goal) for goal in goals]
+    losses, states = [], []
+    for goal in goals:
+        losses.append(trainer.step(x, goal))
+        states.append(trainer.state.tobytes())
     labels = [goal if isinstance(goal, int) else 0 for goal in goals]
-    state = trainer.state.tobytes()
-    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, state, target)
+    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, states, target, files)
 
 
 Samples = npt.NDArray[Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import drive
 import pytest
 import tiny_model
 
+from tinytrain.backend.connection import connect
 from tinytrain.backend.deploy import deploy
 from tinytrain.backend.selftest import SelfTest
 from tinytrain.errors import BoardError
@@ -26,8 +28,23 @@ def vector(tmp_path: Path) -> SelfTest:
     output = host.predict(x)
     host.set_rate(0.1)
     labels = [0, 1, 2, 3, 1]
-    losses = [struct.unpack("<f", struct.pack("<I", host.step(x, y)))[0] for y in labels]
-    return SelfTest.of(x, output, labels, 0.1, losses, host.state.raw)
+    losses, states = [], []
+    for y in labels:
+        losses.append(struct.unpack("<f", struct.pack("<I", host.step(x, y)))[0])
+        states.append(host.state.raw)
+    files = {name: (tmp_path / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
+    return SelfTest.of(x, output, labels, 0.1, losses, states, files=files)
+
+
+def changed(build_dir: Path, **files: bytes) -> None:
+    """Replace files of the build as if it had been built so."""
+    test = SelfTest.from_json((build_dir / "selftest.json").read_text())
+    digests = dict(test.files)
+    for name, data in (("tinytrain.mpy", files.get("mpy")), ("model.ttw", files.get("ttw"))):
+        if data is not None:
+            (build_dir / name).write_bytes(data)
+            digests[name] = hashlib.sha256(data).hexdigest()
+    (build_dir / "selftest.json").write_text(dataclasses.replace(test, files=digests).to_json())
 
 
 @pytest.fixture
@@ -50,10 +67,10 @@ def test_deploy_verifies_bit_for_bit(build_dir: Path, port: str) -> None:
     said: list[str] = []
     moved: list[tuple[str, int, int]] = []
     result = deploy(build_dir, port, say=said.append, progress=lambda *what: moved.append(what))
-    assert result.steps == 5
-    assert result.heap_free > 100_000
-    assert result.trainer.startswith("<Trainer tiny: (1, 16) int8")
-    assert any("5 losses and all 152 bytes of state are equal" in text for text in said)
+    assert result.outcome.steps == 3
+    assert result.outcome.heap_free > 100_000
+    assert result.outcome.trainer.startswith("<Trainer tiny: (1, 16) int8")
+    assert any("3 losses and all 152 bytes of state are equal" in text for text in said)
     size = (build_dir / "tinytrain.mpy").stat().st_size
     assert ("tinytrain.mpy", size, size) in moved
     deploy(build_dir, port, with_main=True, say=said.append)  # again, over what is there
@@ -66,7 +83,10 @@ def test_differences_are_found(build_dir: Path, port: str) -> None:
     for wrong, message in (
         (dataclasses.replace(right, output=b"\0\0\0\0"), r"predict\(\) differs"),
         (dataclasses.replace(right, losses=loss), "loss of step 2 differs"),
-        (dataclasses.replace(right, state_crc=1), "state differs: the board has 152 bytes, CRC"),
+        (
+            dataclasses.replace(right, state_crcs=(1,) * 5),
+            "state differs: the board has 152 bytes, CRC",
+        ),
     ):
         (build_dir / "selftest.json").write_text(wrong.to_json())
         with pytest.raises(BoardError, match=message):
@@ -76,7 +96,7 @@ def test_differences_are_found(build_dir: Path, port: str) -> None:
 
 
 def test_other_architectures_are_refused(build_dir: Path, port: str, tiny: Tiny) -> None:
-    (build_dir / "tinytrain.mpy").write_bytes((tiny("rv32imc") / "tinytrain.mpy").read_bytes())
+    changed(build_dir, mpy=(tiny("rv32imc") / "tinytrain.mpy").read_bytes())
     with pytest.raises(
         BoardError, match=r"tinytrain.mpy is for rv32imc; build again with --board "
     ):
@@ -87,9 +107,31 @@ def test_incomplete_builds_are_refused(build_dir: Path, port: str) -> None:
     (build_dir / "model.ttw").unlink()
     with pytest.raises(BoardError, match=r"model.ttw is missing: run `tinytrain build"):
         deploy(build_dir, port)
-    (build_dir / "model.ttw").write_bytes(tiny_model.weights_file(model_hash=3))
+    changed(build_dir, ttw=tiny_model.weights_file(model_hash=3))
     with pytest.raises(BoardError, match=r"failed on the board: ValueError: weights: of another"):
         deploy(build_dir, port)
+
+
+@pytest.mark.parametrize("name", ["tinytrain.mpy", "model.ttw"])
+def test_damaged_builds_never_reach_the_board(build_dir: Path, name: str) -> None:
+    """A cut module makes some boards hang at import: it is refused before the port is opened."""
+    whole = (build_dir / name).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for damaged in (whole[: len(whole) // 2], whole + b"\0", bytes(flipped), b""):
+        (build_dir / name).write_bytes(damaged)
+        with pytest.raises(BoardError, match=f"{name} is damaged"):
+            deploy(build_dir, "/dev/nowhere")
+
+
+def test_a_board_that_hangs_is_given_up(port: str) -> None:
+    with connect(port) as board, pytest.raises(BoardError, match="has not answered for 2 s"):
+        board.run("while True: pass", "waiting", seconds=2)
+
+
+def test_a_board_that_talks_for_ever_is_given_up(port: str) -> None:
+    with connect(port) as board, pytest.raises(BoardError, match="no end after 2 s"):
+        board.run("while True: print('x')", "listening", seconds=2)
 
 
 def test_a_port_without_a_board(build_dir: Path) -> None:

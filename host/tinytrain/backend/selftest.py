@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tinytrain.errors import BoardError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
     """predict(x) of the untrained model is `output`; then step(x, label) for each label, or
     step(x, target) as often if there is a target, at this learning rate, gives these losses (bits
-    of IEEE 754 singles) and a state of this length and CRC.
+    of IEEE 754 singles), and a state of this length with these CRCs, one after each step.
+
+    files: SHA-256 of the build's files, by name; what differs is not sent to a board.
+    checkpoint_crc: of the first checkpoint saved after the last step.
     """
 
     x: bytes
@@ -28,8 +32,10 @@ class SelfTest:
     labels: tuple[int, ...]
     losses: tuple[int, ...]
     state_bytes: int
-    state_crc: int
+    state_crcs: tuple[int, ...]
     target: bytes = b""
+    files: Mapping[str, str] = field(default_factory=dict)
+    checkpoint_crc: int = 0
 
     @classmethod
     def of(
@@ -39,20 +45,34 @@ class SelfTest:
         labels: Sequence[int],
         lr: float,
         losses: Sequence[float],
-        state: bytes,
+        states: Sequence[bytes],
         target: bytes = b"",
+        files: Mapping[str, bytes] | None = None,
+        checkpoint: bytes = b"",
     ) -> Self:
-        """From what a simulated Trainer took and gave; x and output: int8 arrays or bytes."""
+        """From what a simulated Trainer took and gave; x and output: int8 arrays or bytes; states:
+        after each step; files: contents by name."""
         return cls(
             bytes(x) if isinstance(x, bytes) else x.tobytes(),
             bytes(output) if isinstance(output, bytes) else output.tobytes(),
             lr,
             tuple(labels),
             tuple(float_bits(loss) for loss in losses),
-            len(state),
-            zlib.crc32(state),
+            len(states[-1]) if states else 0,
+            tuple(zlib.crc32(state) for state in states),
             target,
+            {name: hashlib.sha256(data).hexdigest() for name, data in (files or {}).items()},
+            zlib.crc32(checkpoint),
         )
+
+    def check_file(self, name: str, data: bytes) -> None:
+        """BoardError if these are not the bytes that the build wrote."""
+        expected = self.files.get(name)
+        if expected is None or hashlib.sha256(data).hexdigest() != expected:
+            raise BoardError(
+                f"{name} is damaged or of another build than selftest.json (SHA-256 differs); "
+                "build again"
+            )
 
     def to_json(self) -> str:
         """As text: bytes in base64, bits and CRC in hexadecimal."""
@@ -64,8 +84,10 @@ class SelfTest:
             "labels": list(self.labels),
             "losses": [f"{bits:08x}" for bits in self.losses],
             "state_bytes": self.state_bytes,
-            "state_crc": f"{self.state_crc:08x}",
+            "state_crcs": [f"{crc:08x}" for crc in self.state_crcs],
             "target": base64.b64encode(self.target).decode(),
+            "files": dict(self.files),
+            "checkpoint_crc": f"{self.checkpoint_crc:08x}",
         }
         return json.dumps(fields, indent=2) + "\n"
 
@@ -83,10 +105,12 @@ class SelfTest:
                 tuple(map(int, fields["labels"])),
                 tuple(int(bits, 16) for bits in fields["losses"]),
                 int(fields["state_bytes"]),
-                int(fields["state_crc"], 16),
+                tuple(int(crc, 16) for crc in fields["state_crcs"]),
                 base64.b64decode(fields["target"], validate=True),
+                {str(name): str(digest) for name, digest in fields["files"].items()},
+                int(fields["checkpoint_crc"], 16),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BoardError(f"selftest.json cannot be read ({error}); build again") from error
 
 
