@@ -160,7 +160,7 @@ def sources(folder: Path, **macros: int | str) -> list[Path]:
     (folder / "model.h").write_text(header)
     (folder / "model.c").write_text(BODY)
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
-    binding = [mpy_module_dir() / "tinytrain.c", mpy_module_dir() / "runtime.c"]
+    binding = sorted(mpy_module_dir().glob("*.c"))
     return [folder / "model.c", *binding, *kernels]
 
 
@@ -189,7 +189,7 @@ class HostModel:
 
     @classmethod
     def compile(cls, folder: Path) -> HostModel:
-        made = [s for s in sources(folder) if s.name not in ("tinytrain.c", "runtime.c")]
+        made = [s for s in sources(folder) if s.parent != mpy_module_dir()]
         includes = [f"-I{d}" for d in (folder, mpy_module_dir(), c_kernels_dir() / "include")]
         out = folder / "host.so"
         command = ["gcc", "-O1", "-shared", "-fPIC", *includes, *map(str, made), "-o", str(out)]

@@ -1,0 +1,82 @@
+/* Arguments from Python, checked. */
+#include "binding.h"
+
+bool tt_is_str(mp_obj_t object) {
+    return mp_obj_get_type(object) == &mp_type_str;
+}
+
+/* A buffer of exactly that many bytes or int8. */
+void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access) {
+    mp_buffer_info_t view;
+    if (tt_is_str(object) || !mp_get_buffer(object, &view, access) ||
+        (view.typecode != 'b' && view.typecode != 'B' && view.typecode != BYTEARRAY_TYPECODE)) {
+        mp_obj_t values[] = {MP_OBJ_NEW_QSTR(name),
+            MP_OBJ_NEW_QSTR(access == MP_BUFFER_WRITE ? MP_QSTR_writable : MP_QSTR_int8)};
+        tt_raise(MP_QSTR_TypeError, tt_format("%s: %s buffer expected", 2, values));
+    }
+    if (view.len != size) {
+        tt_refuse_size(name, size, view.len);
+    }
+    return view.buf;
+}
+
+#if TT_LOSS == TT_LOSS_SOFTMAX
+tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+    (void)x;
+    if (!mp_obj_is_small_int(y) && mp_obj_get_type(y) != MP_OBJ_TO_PTR(tt_builtin(MP_QSTR_int))) {
+        tt_refuse(MP_QSTR_TypeError, "y: int expected"); /* no bool, no float */
+    }
+    if (!mp_obj_is_small_int(y) || (mp_uint_t)MP_OBJ_SMALL_INT_VALUE(y) >= TT_CLASSES) {
+        mp_obj_t values[] = {MP_OBJ_NEW_SMALL_INT(TT_CLASSES - 1), y};
+        tt_raise(MP_QSTR_ValueError, tt_format("y: 0 to %d expected, got %d", 2, values));
+    }
+    tt_goal goal = {(int32_t)MP_OBJ_SMALL_INT_VALUE(y), NULL};
+    return goal;
+}
+#elif TT_LOSS == TT_LOSS_SIGMOID
+tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+    (void)x;
+    tt_goal goal = {0, tt_get_bytes(y, MP_QSTR_y, TT_CLASSES, MP_BUFFER_READ)};
+    for (size_t i = 0; i < TT_CLASSES; i++) {
+        if ((uint8_t)goal.target[i] > 1u) {
+            mp_obj_t values[] = {mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(goal.target[i])};
+            tt_raise(MP_QSTR_ValueError, tt_format("y[%d]: 0 or 1 expected, got %d", 2, values));
+        }
+    }
+    return goal;
+}
+#elif TT_LOSS == TT_LOSS_MSE
+/* Without y the model learns towards x; the input in the arena does not last until the loss. */
+tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+    tt_goal goal = {0, NULL};
+    if (y != mp_const_none) {
+        goal.target = tt_get_bytes(y, MP_QSTR_y, TT_OUTPUT_BYTES, MP_BUFFER_READ);
+        return goal;
+    }
+#if TT_INPUT_BYTES == TT_OUTPUT_BYTES
+    goal.label = 1;
+    goal.target = tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
+#else
+    (void)x;
+    tt_refuse(MP_QSTR_TypeError, "y: int8 buffer expected");
+#endif
+    return goal;
+}
+#endif
+
+/* A number that is not negative and below a limit, as an IEEE 754 single. */
+uint32_t tt_get_factor(
+    mp_obj_t value, uint32_t below_bits, const char *type_error, const char *value_error) {
+    uint32_t bits = 0;
+    if (mp_obj_get_type(value) == mp_obj_get_type(mp_const_false)) {
+        tt_refuse(MP_QSTR_TypeError, type_error);
+    }
+    mp_binary_set_val_array('f', &bits, 0, value);
+    if (bits == TT_SIGN_BIT) {
+        bits = 0; /* -0.0 */
+    }
+    if (bits >= below_bits) { /* floats >= 0 are ordered as their bits; NaN and signs come last */
+        tt_refuse(MP_QSTR_ValueError, value_error);
+    }
+    return bits;
+}

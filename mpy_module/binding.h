@@ -1,0 +1,102 @@
+/* What the files of the binding share; tinytrain.c says what they make together. */
+#ifndef TT_BINDING_H
+#define TT_BINDING_H
+
+#include "tt_model.h"
+
+#if MICROPY_ENABLE_DYNRUNTIME
+#include "py/dynruntime.h"
+#else
+#include "py/binary.h"
+#include "py/builtin.h"
+#include "py/runtime.h"
+#include "py/stream.h"
+#endif
+
+/* A user C module may have model.ttw as a constant; Trainer() then takes no argument. */
+#ifndef TT_BUILTIN_WEIGHTS
+#define TT_BUILTIN_WEIGHTS 0
+#endif
+
+#define TT_NORETURN __attribute__((noreturn))
+
+#define TT_DEFAULT_RATE_BITS 0x3c23d70au /* 0.01 */
+#define TT_SIGN_BIT 0x80000000u
+#define TT_ONE_BITS 0x3f800000u
+#define TT_INFINITY_BITS 0x7f800000u
+
+/* the arena follows the state in one block; both start on a word */
+#define TT_ARENA_AT (((size_t)(TT_STATE_BYTES) + 3u) & ~(size_t)3u)
+#define TT_MEMORY_BYTES (TT_ARENA_AT + (size_t)(TT_ARENA_BYTES))
+#define TT_FILE_BYTES (sizeof(tt_weights_header) + (size_t)(TT_WEIGHTS_BYTES))
+
+typedef struct {
+    mp_obj_base_t base;
+    void *keep;             /* the object that owns the weights, or the block they were read into */
+    const uint8_t *weights; /* payload: TT_WEIGHTS_BYTES, aligned to 4 bytes */
+    uint8_t *memory;        /* state, then arena; NULL once closed */
+    bool in_place;          /* the weights lie where the caller has them, not in a copy of a file */
+    tt_rate rate;
+    uint32_t rate_bits; /* the learning rate as IEEE 754 single */
+#if TT_MOMENTUM
+    uint32_t momentum_bits;
+#endif
+#if TT_DECAY
+    uint32_t decay_bits;
+#endif
+} tt_trainer;
+
+/* What a step learns towards, as tt_model_step takes it. */
+typedef struct {
+    int32_t label;
+    const int8_t *target;
+} tt_goal;
+
+/* ---- support.c: exceptions, memory, what the two builds name differently ---------------------- */
+
+mp_obj_t tt_builtin(qstr name);
+mp_obj_t tt_text(const char *text);
+mp_obj_t tt_format(const char *format, size_t count, const mp_obj_t *values);
+mp_obj_t tt_float(uint32_t bits);
+
+TT_NORETURN void tt_raise(qstr exception, mp_obj_t message);
+TT_NORETURN void tt_refuse(qstr exception, const char *text);
+TT_NORETURN void tt_refuse_size(qstr name, size_t expected, size_t got);
+
+/* A block of the heap, or a MemoryError that says how much was needed and how much there is. */
+uint8_t *tt_allocate(size_t bytes);
+
+/* ---- weights_file.c --------------------------------------------------------------------------------- */
+
+/* CRC-32 (IEEE 802.3), as binascii.crc32. */
+uint32_t tt_crc32(const uint8_t *data, size_t length);
+
+/* args: a path, a buffer or, with weights in the firmware, nothing. */
+void tt_load_weights(tt_trainer *self, size_t n_args, const mp_obj_t *args);
+
+/* ---- arguments.c: checked arguments; what is wrong raises ----------------------------------------- */
+
+bool tt_is_str(mp_obj_t object);
+
+/* A buffer of exactly that many bytes or int8. */
+void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access);
+
+/* y, for one example x; not in builds that only predict. */
+tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y);
+
+/* A number that is not negative and below a limit, as an IEEE 754 single. */
+uint32_t tt_get_factor(
+    mp_obj_t value, uint32_t below_bits, const char *type_error, const char *value_error);
+
+/* ---- trainer.c, attributes.c: slots of the type ---------------------------------------------------- */
+
+/* The Trainer behind an object; ValueError if it is closed. */
+tt_trainer *tt_open_trainer(mp_obj_t self_in);
+
+mp_obj_t tt_trainer_make_new(
+    const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args);
+mp_obj_t tt_trainer_dict(void);
+void tt_trainer_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest);
+void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind);
+
+#endif

@@ -1,0 +1,183 @@
+/* A Trainer: how it is made, and its methods. */
+#include <string.h>
+
+#include "binding.h"
+
+tt_trainer *tt_open_trainer(mp_obj_t self_in) {
+    tt_trainer *self = MP_OBJ_TO_PTR(self_in);
+    if (self->memory == NULL) {
+        tt_refuse(MP_QSTR_ValueError, "Trainer is closed");
+    }
+    return self;
+}
+
+static void tt_set_input(tt_trainer *self, mp_obj_t x) {
+    const void *input = tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
+    memcpy(self->memory + TT_ARENA_AT + TT_INPUT_OFFSET, input, TT_INPUT_BYTES);
+}
+
+static const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x) {
+    uint8_t *arena = self->memory + TT_ARENA_AT;
+    tt_set_input(self, x);
+    tt_model_predict(self->weights, self->memory, arena);
+    return (const int8_t *)(arena + TT_OUTPUT_OFFSET);
+}
+
+mp_obj_t tt_trainer_make_new(
+    const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    mp_arg_check_num(n_args, n_kw, TT_BUILTIN_WEIGHTS ? 0 : 1, 1, false);
+    tt_trainer *self = mp_obj_malloc(tt_trainer, type);
+    self->memory = NULL;
+#if TT_DECAY
+    memset(&self->rate, 0, sizeof(self->rate));
+    self->decay_bits = 0;
+#endif
+#if TT_MOMENTUM
+    self->momentum_bits = 0;
+#endif
+    self->rate_bits = TT_DEFAULT_RATE_BITS;
+    tt_rate_set(&self->rate, self->rate_bits);
+    tt_rate_begin(&self->rate, 0);
+    tt_load_weights(self, n_args, args);
+    self->memory = tt_allocate(TT_MEMORY_BYTES);
+    memset(self->memory, 0, TT_MEMORY_BYTES);
+    tt_model_reset(self->weights, self->memory);
+    return MP_OBJ_FROM_PTR(self);
+}
+
+static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
+    tt_trainer *self = tt_open_trainer(args[0]);
+#if TT_LOSS != TT_LOSS_NONE
+    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
+    tt_set_input(self, args[1]);
+    uint8_t *arena = self->memory + TT_ARENA_AT;
+    return tt_float(tt_model_loss_bits(
+        tt_model_step(self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
+#else
+    (void)self;
+    (void)n_args;
+    tt_refuse(MP_QSTR_ValueError, "built to predict only; build with --update");
+#endif
+}
+/* only a model that can learn towards its input does without y */
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
+    tt_trainer_step_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_step);
+
+#if TT_BATCH
+static mp_obj_t tt_trainer_accumulate(size_t n_args, const mp_obj_t *args) {
+    tt_trainer *self = tt_open_trainer(args[0]);
+    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
+    tt_set_input(self, args[1]);
+    uint8_t *arena = self->memory + TT_ARENA_AT;
+    return tt_float(tt_model_loss_bits(tt_model_accumulate(
+        self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
+    tt_trainer_accumulate_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_accumulate);
+
+static mp_obj_t tt_trainer_apply(mp_obj_t self_in) {
+    tt_trainer *self = tt_open_trainer(self_in);
+    tt_model_apply(self->weights, self->memory, &self->rate);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_apply_obj, tt_trainer_apply);
+#endif
+
+/* Without `out` the result is a new array('b'); with it nothing is allocated. */
+static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args) {
+    tt_trainer *self = tt_open_trainer(args[0]);
+    void *out = NULL;
+    if (n_args > 2) {
+        out = tt_get_bytes(args[2], MP_QSTR_out, TT_OUTPUT_BYTES, MP_BUFFER_WRITE);
+    }
+    const int8_t *output = tt_run_predict(self, args[1]);
+    if (n_args > 2) {
+        memcpy(out, output, TT_OUTPUT_BYTES);
+        return args[2];
+    }
+    mp_obj_t array = mp_import_name(MP_QSTR_array, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    mp_obj_t values[] = {
+        MP_OBJ_NEW_QSTR(MP_QSTR_b), mp_obj_new_bytes((const byte *)output, TT_OUTPUT_BYTES)};
+    return mp_call_function_n_kw(mp_load_attr(array, MP_QSTR_array), 2, 0, values);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_predict_obj, 2, 3, tt_trainer_predict);
+
+static mp_obj_t tt_trainer_classify(mp_obj_t self_in, mp_obj_t x) {
+    const int8_t *output = tt_run_predict(tt_open_trainer(self_in), x);
+    mp_int_t best = 0;
+    for (mp_int_t i = 1; i < (mp_int_t)TT_OUTPUT_BYTES; i++) {
+        if (output[i] > output[best]) {
+            best = i;
+        }
+    }
+    return MP_OBJ_NEW_SMALL_INT(best);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_classify_obj, tt_trainer_classify);
+
+static mp_obj_t tt_trainer_reset(mp_obj_t self_in) {
+    tt_trainer *self = tt_open_trainer(self_in);
+    tt_model_reset(self->weights, self->memory);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_reset_obj, tt_trainer_reset);
+
+/* The memory is left to the garbage collector: views of `state` may still refer to it. */
+static mp_obj_t tt_trainer_deinit(mp_obj_t self_in) {
+    tt_trainer *self = MP_OBJ_TO_PTR(self_in);
+    self->memory = NULL;
+    self->weights = NULL;
+    self->keep = NULL;
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_deinit_obj, tt_trainer_deinit);
+
+static mp_obj_t tt_trainer_enter(mp_obj_t self_in) {
+    return MP_OBJ_FROM_PTR(tt_open_trainer(self_in));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_enter_obj, tt_trainer_enter);
+
+static mp_obj_t tt_trainer_exit(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return tt_trainer_deinit(args[0]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_exit_obj, 4, 4, tt_trainer_exit);
+
+static mp_obj_t tt_shape(const mp_int_t *shape, size_t count) {
+    mp_obj_t dimensions[8];
+    for (size_t i = 0; i < count; i++) {
+        dimensions[i] = MP_OBJ_NEW_SMALL_INT(shape[i]);
+    }
+    return mp_obj_new_tuple(count, dimensions);
+}
+
+static void tt_store(mp_obj_t dict, qstr name, mp_obj_t value) {
+    mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(name), value);
+}
+
+/* Methods, and what is the same for every Trainer of this build. */
+mp_obj_t tt_trainer_dict(void) {
+    static const mp_int_t input_shape[] = {TT_INPUT_SHAPE};
+    static const mp_int_t output_shape[] = {TT_OUTPUT_SHAPE};
+    mp_obj_t dict = mp_obj_new_dict(22);
+    tt_store(dict, MP_QSTR_step, MP_OBJ_FROM_PTR(&tt_trainer_step_obj));
+#if TT_BATCH
+    tt_store(dict, MP_QSTR_accumulate, MP_OBJ_FROM_PTR(&tt_trainer_accumulate_obj));
+    tt_store(dict, MP_QSTR_apply, MP_OBJ_FROM_PTR(&tt_trainer_apply_obj));
+#endif
+    tt_store(dict, MP_QSTR_predict, MP_OBJ_FROM_PTR(&tt_trainer_predict_obj));
+    tt_store(dict, MP_QSTR_classify, MP_OBJ_FROM_PTR(&tt_trainer_classify_obj));
+    tt_store(dict, MP_QSTR_reset, MP_OBJ_FROM_PTR(&tt_trainer_reset_obj));
+    tt_store(dict, MP_QSTR_deinit, MP_OBJ_FROM_PTR(&tt_trainer_deinit_obj));
+    tt_store(dict, MP_QSTR___enter__, MP_OBJ_FROM_PTR(&tt_trainer_enter_obj));
+    tt_store(dict, MP_QSTR___exit__, MP_OBJ_FROM_PTR(&tt_trainer_exit_obj));
+    tt_store(dict, MP_QSTR_name, tt_text(TT_MODEL_NAME));
+    tt_store(dict, MP_QSTR_input_shape, tt_shape(input_shape, MP_ARRAY_SIZE(input_shape)));
+    tt_store(dict, MP_QSTR_input_scale, tt_float(TT_INPUT_SCALE_BITS));
+    tt_store(dict, MP_QSTR_input_zero_point, MP_OBJ_NEW_SMALL_INT(TT_INPUT_ZERO));
+    tt_store(dict, MP_QSTR_output_shape, tt_shape(output_shape, MP_ARRAY_SIZE(output_shape)));
+    tt_store(dict, MP_QSTR_output_scale, tt_float(TT_OUTPUT_SCALE_BITS));
+    tt_store(dict, MP_QSTR_output_zero_point, MP_OBJ_NEW_SMALL_INT(TT_OUTPUT_ZERO));
+    tt_store(dict, MP_QSTR_classes, MP_OBJ_NEW_SMALL_INT(TT_CLASSES));
+    tt_store(dict, MP_QSTR_ram, mp_obj_new_int_from_uint(TT_ARENA_BYTES + TT_STATE_BYTES));
+    return dict;
+}

@@ -1,0 +1,104 @@
+/* model.ttw: from a path or a buffer, checked against this build. */
+#include "binding.h"
+
+uint32_t tt_crc32(const uint8_t *data, size_t length) {
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
+        }
+    }
+    return ~crc;
+}
+
+/* The payload behind a header that belongs to this very build; else ValueError. */
+static const uint8_t *tt_check_weights(const uint8_t *data, size_t length) {
+    if (length < TT_FILE_BYTES) {
+        tt_refuse_size(MP_QSTR_weights, TT_FILE_BYTES, length);
+    }
+    if (data[0] != 'T' || data[1] != 'T' || data[2] != 'W' || data[3] != '1') {
+        tt_refuse(MP_QSTR_ValueError, "weights: not a model.ttw");
+    }
+    if (((uintptr_t)data & 3u) != 0) {
+        tt_refuse(
+            MP_QSTR_ValueError, "weights: not aligned to 4 bytes; pass a copy: bytes(weights)");
+    }
+    const tt_weights_header *header = (const void *)data;
+    if (header->abi != TT_ABI || header->hash_low != TT_MODEL_HASH_LOW ||
+        header->hash_high != TT_MODEL_HASH_HIGH || header->payload_bytes != TT_WEIGHTS_BYTES) {
+        tt_refuse(MP_QSTR_ValueError,
+            "weights: of another build; copy tinytrain.mpy and model.ttw of the same build");
+    }
+    data += sizeof(tt_weights_header);
+    if (tt_crc32(data, TT_WEIGHTS_BYTES) != header->payload_crc) {
+        tt_refuse(MP_QSTR_ValueError, "weights: damaged (CRC differs); copy model.ttw again");
+    }
+    return data;
+}
+
+/* Read as much of a file as this build's weights take; returns how much there was. */
+static size_t tt_read(mp_obj_t file, uint8_t *block) {
+    const mp_stream_p_t *stream = mp_get_stream_raise(file, MP_STREAM_OP_READ);
+    size_t length = 0;
+    while (length < TT_FILE_BYTES) {
+        int error = 0;
+        mp_uint_t got = stream->read(file, block + length, TT_FILE_BYTES - length, &error);
+        if (got == MP_STREAM_ERROR) {
+            mp_raise_OSError(error);
+        }
+        if (got == 0) {
+            break;
+        }
+        length += got;
+    }
+    return length;
+}
+
+/* Weights in a file: in place if the file system maps it to memory (ROMFS), else read to RAM. */
+static void tt_load_file(tt_trainer *self, mp_obj_t path) {
+    mp_obj_t args[] = {path, MP_OBJ_NEW_QSTR(MP_QSTR_rb)};
+    mp_obj_t file = mp_call_function_n_kw(tt_builtin(MP_QSTR_open), 2, 0, args);
+    mp_buffer_info_t view;
+    self->in_place = mp_get_buffer(file, &view, MP_BUFFER_READ);
+    if (self->in_place) {
+        self->keep = MP_OBJ_TO_PTR(file);
+    } else {
+        view.buf = self->keep = tt_allocate(TT_FILE_BYTES);
+        view.len = tt_read(file, view.buf);
+        mp_call_function_n_kw(mp_load_attr(file, MP_QSTR_close), 0, 0, NULL);
+    }
+    self->weights = tt_check_weights(view.buf, view.len);
+}
+
+static void tt_load_buffer(tt_trainer *self, mp_obj_t buffer) {
+    mp_buffer_info_t view;
+    if (!mp_get_buffer(buffer, &view, MP_BUFFER_READ)) {
+        tt_refuse(MP_QSTR_TypeError, "weights: path or buffer expected");
+    }
+    self->in_place = true;
+    self->keep = MP_OBJ_TO_PTR(buffer);
+    self->weights = tt_check_weights(view.buf, view.len);
+}
+
+#if TT_BUILTIN_WEIGHTS
+extern const uint8_t tt_builtin_weights[TT_FILE_BYTES]; /* model.ttw, aligned to 4 bytes */
+#endif
+
+/* args: a path, a buffer or, with weights in the firmware, nothing. */
+void tt_load_weights(tt_trainer *self, size_t n_args, const mp_obj_t *args) {
+#if TT_BUILTIN_WEIGHTS
+    if (n_args == 0) {
+        self->in_place = true;
+        self->keep = NULL;
+        self->weights = tt_check_weights(tt_builtin_weights, TT_FILE_BYTES);
+        return;
+    }
+#endif
+    (void)n_args;
+    if (tt_is_str(args[0])) {
+        tt_load_file(self, args[0]);
+    } else {
+        tt_load_buffer(self, args[0]);
+    }
+}
