@@ -73,9 +73,11 @@ typedef struct {
  *
  * x [in_h,in_w,in_c], w [out_c,kernel_h,kernel_w,in_c], y [out_h,out_w,out_c]; bias [out_c] may be
  * NULL. A fully connected layer is a 1x1 kernel. Sums wrap in 32 bits, as the
- * reference's do. */
+ * reference's do. Scratch: weights and one window, packed for the multiplier of a target; may be
+ * NULL where it has no bytes. */
 void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
-    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
+    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch);
+int32_t tt_conv2d_s8_scratch(const tt_conv2d *p);
 
 /* The same sums, not rescaled: y[o] = bias[o] + sum (x - in_zero) * w[o], y [out_h,out_w,out_c].
  * Used for the layer whose output enters the loss. */
@@ -83,9 +85,12 @@ void tt_conv2d_s32(
     const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias, int32_t *y);
 
 /* As tt_conv2d_s8 with w [kernel_h,kernel_w,out_c] and one input channel per output channel:
- * output channel o reads input channel o / (out_c / in_c). */
+ * output channel o reads input channel o / (out_c / in_c). Scratch: some rows of one channel and
+ * its weights, packed. */
 void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w,
-    const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
+    const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip,
+    int32_t *scratch);
+int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p);
 
 typedef struct {
     int32_t size;

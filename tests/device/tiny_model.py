@@ -98,7 +98,8 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
     const tiny_weights *c = (const void *)weights;
     const tiny_state *s = (const void *)state;
     tiny_arena *a = (void *)arena;
-    tt_conv2d_s8(&layer, a->x, s->w, s->bias, c->multiplier, c->shift, a->y, NULL);
+    tt_conv2d_s8(&layer, a->x, s->w, s->bias, c->multiplier, c->shift, a->y, NULL,
+                 a->scratch);
 }
 
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,

@@ -163,9 +163,10 @@ def _layer(m: Maker, w: Params, weights: NDArray[np.int8]) -> tuple[Params, Args
     return p, [p, m.int8(*shape_in(w)), weights, m.pick(None, bias)]
 
 
-def _layer_s8(m: Maker, w: Params, weights: NDArray[np.int8]) -> Args:
-    _, args = _layer(m, w, weights)
-    return [*args, *m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Args:
+    p, args = _layer(m, w, weights)
+    args += [*m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+    return [*args, scratch(m, kernel, p)]
 
 
 def _conv_window(m: Maker) -> Params:
@@ -180,7 +181,7 @@ def _depthwise_window(m: Maker) -> Params:
 @case
 def conv2d_s8(m: Maker) -> Args:
     w = _conv_window(m)
-    return _layer_s8(m, w, m.int8(w["out_c"], *taps(w), w["in_c"]))
+    return _layer_s8(m, "tt_conv2d_s8", w, m.int8(w["out_c"], *taps(w), w["in_c"]))
 
 
 @case
@@ -193,7 +194,7 @@ def conv2d_s32(m: Maker) -> Args:
 @case
 def depthwise_conv2d_s8(m: Maker) -> Args:
     w = _depthwise_window(m)
-    return _layer_s8(m, w, m.int8(*taps(w), w["out_c"]))
+    return _layer_s8(m, "tt_depthwise_conv2d_s8", w, m.int8(*taps(w), w["out_c"]))
 
 
 @case

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.graph import Graph
 from tinytrain.ir.optimizer import Optimizer
-from tinytrain.ir.program import Buffer, GradientType, Region, StructValue
-from tinytrain.kernels.library import grad_bytes, library
+from tinytrain.ir.program import Buffer, GradientType, Region
+from tinytrain.kernels.library import grad_bytes
 from tinytrain.passes.head import Head
 from tinytrain.passes.lower_forward import ForwardContext
 from tinytrain.passes.update import Scheme
@@ -39,10 +39,3 @@ class BackwardContext:
 def gradient_buffer(name: str, size: int, kind: GradientType) -> Buffer:
     """A tt_grad of `size` mantissas in the arena."""
     return Buffer(name, Region.ARENA, grad_bytes(size, kind.bits), "tt_grad")
-
-
-def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
-    """Working memory of one call, as large as the kernel says (times `times`)."""
-    nbytes = library().scratch_bytes(kernel, p) * times
-    name = f"{node.name}#{kernel.removeprefix('tt_')}#scratch"
-    return Buffer(name, Region.ARENA, nbytes, "int32_t")

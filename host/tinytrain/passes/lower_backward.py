@@ -12,11 +12,12 @@ from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, 
 from tinytrain.ir.program import Argument, KernelCall, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradKind, GradOp
-from tinytrain.passes.backward_context import BackwardContext, scratch
+from tinytrain.passes.backward_context import BackwardContext
 from tinytrain.passes.fixed_point import common_exponent, reciprocal
 from tinytrain.passes.lower_forward import (
     macs_of,
     pad_struct,
+    scratch,
     weight_scales,
     window_struct,
 )

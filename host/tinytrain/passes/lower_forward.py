@@ -23,8 +23,9 @@ from tinytrain.ir.ops import (
     Softmax,
     Window,
 )
-from tinytrain.ir.program import Argument, Buffer, KernelCall, StructValue
+from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, StructValue
 from tinytrain.kernels.header import declarations
+from tinytrain.kernels.library import library
 from tinytrain.passes.fixed_point import INT32_MAX, multipliers, quantize_multiplier
 from tinytrain.passes.storage import Constants, LayerStorage
 
@@ -92,6 +93,13 @@ def macs_of(node: Node) -> int:
             return 0
 
 
+def scratch(node: Node, kernel: str, p: StructValue, times: int = 1) -> Buffer:
+    """Working memory of one call, as large as the kernel says (times `times`)."""
+    nbytes = library().scratch_bytes(kernel, p) * times
+    name = f"{node.name}#{kernel.removeprefix('tt_')}#scratch"
+    return Buffer(name, Region.ARENA, nbytes, "int32_t")
+
+
 def conv_params(c: ForwardContext, node: Node) -> StructValue:
     """tt_conv2d of a convolution or depthwise convolution."""
     assert isinstance(node.attrs, Conv2D | DepthwiseConv2D)
@@ -108,8 +116,10 @@ def _layer(c: ForwardContext, node: Node) -> dict[str, Argument]:
     reals = sum_scales(c.graph, node) / c.scale(node.output)
     multiplier, shift = multipliers(reals)
     stored = c.storage[node.name]
+    p = conv_params(c, node)
+    working = scratch(node, FORWARD[node.op].kernel, p)
     return {
-        "p": conv_params(c, node),
+        "p": p,
         "x": c.buffers[node.inputs[0]],
         "w": stored.weight,
         "bias": stored.bias,
@@ -117,6 +127,7 @@ def _layer(c: ForwardContext, node: Node) -> dict[str, Argument]:
         "shift": c.constants.add(f"{node.name}_shift", shift),
         "y": c.buffers[node.output],
         "clip": c.clips.get(node.name),
+        "scratch": working if working.nbytes else None,
     }
 
 

@@ -14,10 +14,10 @@ from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Argument, Buffer, KernelCall, Runtime, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradOp
-from tinytrain.passes.backward_context import BackwardContext, scratch
+from tinytrain.passes.backward_context import BackwardContext
 from tinytrain.passes.fixed_point import multipliers, quantize_multiplier
 from tinytrain.passes.head import Head
-from tinytrain.passes.lower_forward import sum_scales
+from tinytrain.passes.lower_forward import scratch, sum_scales
 from tinytrain.passes.update import Scheme
 
 LOGIT_ONE = 4096.0  # logits are in units of 2^-12

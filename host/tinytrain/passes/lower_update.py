@@ -13,9 +13,15 @@ from tinytrain.ir.optimizer import BIAS_VELOCITY_BITS, WEIGHT_VELOCITY_BITS, Opt
 from tinytrain.ir.program import Argument, KernelCall, Runtime, StructValue
 from tinytrain.passes import bounds
 from tinytrain.passes.autodiff import GradOp
-from tinytrain.passes.backward_context import BackwardContext, scratch
+from tinytrain.passes.backward_context import BackwardContext
 from tinytrain.passes.fixed_point import normalize15, steps
-from tinytrain.passes.lower_forward import macs_of, sum_scales, weight_scales, window_struct
+from tinytrain.passes.lower_forward import (
+    macs_of,
+    scratch,
+    sum_scales,
+    weight_scales,
+    window_struct,
+)
 from tinytrain.passes.storage import Planes
 
 WEIGHT_LIMIT = 127

@@ -53,22 +53,22 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state) {
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena) {
     (void)state;
     /* conv2d_1: t4 1x4x4x2 */
-    tt_conv2d_s8(&p0, (const int8_t *)(arena + 32), (const int8_t *)(weights + 0),
+    tt_conv2d_s8(&p0, (const int8_t *)(arena + 188), (const int8_t *)(weights + 0),
         (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
-        (const int8_t *)(weights + 60), (int8_t *)(arena + 0), NULL);
+        (const int8_t *)(weights + 60), (int8_t *)(arena + 156), NULL, (int32_t *)(arena + 0));
     /* conv2d_2: t7 1x4x4x2 */
-    tt_conv2d_s8(&p1, (const int8_t *)(arena + 0), (const int8_t *)(state + 4),
+    tt_conv2d_s8(&p1, (const int8_t *)(arena + 156), (const int8_t *)(state + 4),
         (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
-        (const int8_t *)(weights + 72), (int8_t *)(arena + 32), NULL);
+        (const int8_t *)(weights + 72), (int8_t *)(arena + 52), NULL, (int32_t *)(arena + 0));
     /* add_1: t8 1x4x4x2 */
-    tt_add_s8(&p2, (const int8_t *)(arena + 0), (const int8_t *)(arena + 32), (int8_t *)(arena + 0),
-        NULL);
+    tt_add_s8(&p2, (const int8_t *)(arena + 156), (const int8_t *)(arena + 52),
+        (int8_t *)(arena + 156), NULL);
     /* average_pool2d_1: t9 1x1x1x2 */
-    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 0), (int8_t *)(arena + 32), NULL);
+    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 156), (int8_t *)(arena + 0), NULL);
     /* dense_1: t14 1x2 */
-    tt_conv2d_s8(&p4, (const int8_t *)(arena + 32), (const int8_t *)(state + 24),
+    tt_conv2d_s8(&p4, (const int8_t *)(arena + 0), (const int8_t *)(state + 24),
         (const int32_t *)(state + 32), (const int32_t *)(weights + 76),
-        (const int8_t *)(weights + 84), (int8_t *)(arena + 0), NULL);
+        (const int8_t *)(weights + 84), (int8_t *)(arena + 4), NULL, NULL);
 }
 
 int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
@@ -79,20 +79,21 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
     uint32_t *steps = (uint32_t *)state;
     tt_rate_begin(rate, *steps);
     /* conv2d_1: t4 1x4x4x2 */
-    tt_conv2d_s8(&p0, (const int8_t *)(arena + 32), (const int8_t *)(weights + 0),
+    tt_conv2d_s8(&p0, (const int8_t *)(arena + 188), (const int8_t *)(weights + 0),
         (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
-        (const int8_t *)(weights + 60), (int8_t *)(arena + 68), NULL);
+        (const int8_t *)(weights + 60), (int8_t *)(arena + 156), NULL, (int32_t *)(arena + 0));
     /* conv2d_2: t7 1x4x4x2 */
-    tt_conv2d_s8(&p1, (const int8_t *)(arena + 68), (const int8_t *)(state + 4),
+    tt_conv2d_s8(&p1, (const int8_t *)(arena + 156), (const int8_t *)(state + 4),
         (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
-        (const int8_t *)(weights + 72), (int8_t *)(arena + 0), (uint8_t *)(arena + 116));
+        (const int8_t *)(weights + 72), (int8_t *)(arena + 52), (uint8_t *)(arena + 84),
+        (int32_t *)(arena + 0));
     /* add_1: t8 1x4x4x2 */
-    tt_add_s8(&p2, (const int8_t *)(arena + 68), (const int8_t *)(arena + 0), (int8_t *)(arena + 0),
-        (uint8_t *)(arena + 120));
+    tt_add_s8(&p2, (const int8_t *)(arena + 156), (const int8_t *)(arena + 52),
+        (int8_t *)(arena + 52), (uint8_t *)(arena + 88));
     /* average_pool2d_1: t9 1x1x1x2 */
-    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 0), (int8_t *)(arena + 32), NULL);
+    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 52), (int8_t *)(arena + 24), NULL);
     /* dense_1: logits */
-    tt_conv2d_s32(&p4, (const int8_t *)(arena + 32), (const int8_t *)(state + 24),
+    tt_conv2d_s32(&p4, (const int8_t *)(arena + 24), (const int8_t *)(state + 24),
         (const int32_t *)(state + 32), (int32_t *)(arena + 8));
     /* loss -> d#t14 */
     tt_softmax_cross_entropy(&p5, (const int32_t *)(arena + 8), (const int32_t *)(weights + 88),
@@ -100,9 +101,9 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
         (int32_t *)(arena + 16));
     /* d#t9 */
     tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 0), (const int8_t *)(state + 24),
-        (const uint16_t *)(weights + 100), (tt_grad *)(arena + 100), (int32_t *)(arena + 8));
+        (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 8));
     /* dense_1: weight */
-    tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 32), rate,
+    tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 24), rate,
         (const uint16_t *)(weights + 104), (const int8_t *)(weights + 108), (int8_t *)(state + 24),
         (int8_t *)(state + 28), (int32_t *)(arena + 8));
     /* dense_1: bias */
@@ -110,18 +111,18 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
         (const int8_t *)(weights + 116), (int32_t *)(state + 32), (int8_t *)(state + 40),
         (int32_t *)(arena + 8));
     /* d#t8 */
-    tt_average_pool2d_bwd(&p9, (const tt_grad *)(arena + 100), (tt_grad *)(arena + 0),
-        (int32_t *)(arena + 108));
+    tt_average_pool2d_bwd(&p9, (const tt_grad *)(arena + 68), (tt_grad *)(arena + 0),
+        (int32_t *)(arena + 76));
     /* d#t8#1 */
-    tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 120),
+    tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 88),
         (tt_grad *)(arena + 0));
     /* d#t7 */
-    tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 116),
+    tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 84),
         (tt_grad *)(arena + 0));
     /* conv2d_2: weight */
-    tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 68), rate,
+    tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 156), rate,
         (const uint16_t *)(weights + 120), (const int8_t *)(weights + 124), (int8_t *)(state + 4),
-        (int8_t *)(state + 8), (int32_t *)(arena + 100));
+        (int8_t *)(state + 8), (int32_t *)(arena + 68));
     /* conv2d_2: bias */
     tt_bias_bwd(&p12, (const tt_grad *)(arena + 0), rate, (const uint16_t *)(weights + 128),
         (const int8_t *)(weights + 132), (int32_t *)(state + 12), (int8_t *)(state + 20),

@@ -6,7 +6,7 @@
 #define TT_MODEL_ABI 1
 #define TT_WEIGHTS_BYTES 136
 #define TT_STATE_BYTES 44
-#define TT_ARENA_BYTES 124
+#define TT_ARENA_BYTES 204
 #define TT_LOSS TT_LOSS_SOFTMAX
 #define TT_LOSS_BITS 20
 #define TT_CLASSES 2
@@ -14,17 +14,17 @@
 #define TT_MOMENTUM 0
 #define TT_DECAY 0
 #define TT_BATCH 0
-#define TT_INPUT_OFFSET 32
+#define TT_INPUT_OFFSET 188
 #define TT_INPUT_BYTES 16
 #define TT_INPUT_SHAPE 1, 4, 4, 1
 #define TT_INPUT_SCALE_BITS 0x3c75c28fu
 #define TT_INPUT_ZERO -3
-#define TT_OUTPUT_OFFSET 0
+#define TT_OUTPUT_OFFSET 4
 #define TT_OUTPUT_BYTES 2
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0xbc6e3536u
-#define TT_MODEL_HASH_HIGH 0x02576989u
+#define TT_MODEL_HASH_LOW 0xff416989u
+#define TT_MODEL_HASH_HIGH 0x0fac6d7eu
 
 #endif

@@ -31,8 +31,10 @@ from tinytrain.kernels.reference import (
 
 _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     conv2d.conv2d_s8,
+    conv2d.conv2d_s8_scratch,
     conv2d.conv2d_s32,
     depthwise_conv2d.depthwise_conv2d_s8,
+    depthwise_conv2d.depthwise_conv2d_s8_scratch,
     add.add_s8,
     pool2d.average_pool2d_s8,
     pool2d.max_pool2d_s8,

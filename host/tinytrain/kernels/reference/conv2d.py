@@ -44,6 +44,7 @@ def conv2d_s8(
     shift: Array,
     y: Array,
     clip: Array | None,
+    scratch: Array | None,  # noqa: ARG001
 ) -> None:
     """y[o] = clamp(out_zero + requantize(bias[o] + sum (x - in_zero) * w[o]))."""
     window = p["window"]
@@ -51,6 +52,19 @@ def conv2d_s8(
     factors = view(multiplier, np.int32, channels), view(shift, np.int8, channels)
     v = wrap(requantize(_sums(p, x, w, bias), *factors) + p["out_zero"])
     put_clamped(v, p["low"], p["high"], view(y, np.int8, output_shape(window)), clip)
+
+
+def conv2d_s8_scratch(p: Params) -> int:
+    """Bytes of scratch: packed weights of at most 2304 bytes, and a window where it is copied."""
+    w = p["window"]
+    depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
+    if w["out_h"] * w["out_w"] < 4 or depth > 576:
+        return 0
+    pairs = next(n for n in (3, 2, 1) if 4 * n * depth <= 2304)
+    if w["kernel_h"] * w["kernel_w"] == 1 and w["in_c"] % 4 == 0:
+        return int(4 * pairs * depth)
+    groups = min(-(-w["out_c"] // (2 * pairs)), 2304 // (4 * pairs * depth))
+    return int(4 * pairs * depth * groups + depth)
 
 
 def conv2d_s32(p: Params, x: Array, w: Array, bias: Array | None, y: Array) -> None:

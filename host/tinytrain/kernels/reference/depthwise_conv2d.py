@@ -41,6 +41,7 @@ def depthwise_conv2d_s8(
     shift: Array,
     y: Array,
     clip: Array | None,
+    scratch: Array | None,  # noqa: ARG001
 ) -> None:
     """y[o] = clamp(out_zero + requantize(bias[o] + sum (x - in_zero) * w[ky,kx,o]))."""
     window = p["window"]
@@ -51,6 +52,16 @@ def depthwise_conv2d_s8(
     factors = view(multiplier, np.int32, channels), view(shift, np.int8, channels)
     v = wrap(requantize(wrap(total), *factors) + p["out_zero"])
     put_clamped(v, p["low"], p["high"], view(y, np.int8, output_shape(window)), clip)
+
+
+def depthwise_conv2d_s8_scratch(p: Params) -> int:
+    """Bytes of scratch: rows of one channel, about 2048 bytes of words, and its taps."""
+    w = p["window"]
+    taps = w["kernel_w"] + w["kernel_w"] % 2
+    columns = (-(-w["out_w"] // 2) - 1) * 2 * w["stride_w"] + taps
+    rows = (w["out_h"] - 1) * w["stride_h"] + w["kernel_h"]
+    rows = min(rows, max(w["kernel_h"], 2048 // (4 * columns)))
+    return int(4 * (rows * columns + w["kernel_h"] * taps))
 
 
 def depthwise_conv2d_bwd_input(

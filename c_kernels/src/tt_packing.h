@@ -1,0 +1,68 @@
+/* How the fast kernels lay out what they pack: the same sizes on every target, used or not.
+ *
+ * A packed row is two rows of int8 in one row of words, high * 2^16 + low, so that one 32-bit
+ * multiplication serves both (docs/PERFORMANCE.md). */
+#ifndef TT_PACKING_H
+#define TT_PACKING_H
+
+#include "tt_arithmetic.h"
+
+#define TT_PACKED_BYTES 2304 /* what packed weights may take */
+#define TT_PACKED_PIXELS 4   /* from so many on packing pays */
+
+/* The weights of a convolution: 2 * pairs output channels make a group of depth * pairs words;
+ * `groups` of them are packed at a time. `column`: a window is copied to int8 [depth] first. */
+typedef struct {
+    int32_t depth; /* elements of a window, rounded up to 4 */
+    int32_t pairs; /* 3 to 1, or 0: nothing is packed */
+    int32_t groups;
+    int32_t column;
+} tt_packing;
+
+static inline tt_packing tt_packing_of(const tt_window *w) {
+    int32_t taps = w->kernel_h * w->kernel_w;
+    tt_packing k = {(taps * w->in_c + 3) & ~3, 0, 0, 0};
+    if (w->out_h * w->out_w < TT_PACKED_PIXELS || k.depth > TT_PACKED_BYTES / 4) {
+        return k;
+    }
+    k.column = taps > 1 || (w->in_c & 3) != 0;
+    k.pairs = 3;
+    while (k.pairs * k.depth * 4 > TT_PACKED_BYTES) {
+        k.pairs--;
+    }
+    int32_t group = k.pairs * k.depth * 4, packed = 0;
+    do { /* several groups only save copying windows again */
+        k.groups++;
+        packed += group;
+    } while (k.column && 2 * k.pairs * k.groups < w->out_c && packed + group <= TT_PACKED_BYTES);
+    return k;
+}
+
+static inline int32_t tt_packing_bytes(tt_packing k) {
+    return k.pairs * k.groups * k.depth * 4 + (k.column ? k.depth : 0);
+}
+
+/* One channel of a depthwise convolution: its taps as words, rows of an odd number of taps filled
+ * up with a zero, and `rows` rows of `columns` words of the map, two outputs in each word. */
+typedef struct {
+    int32_t taps; /* of a kernel row, even */
+    int32_t columns, rows;
+} tt_plane;
+
+#define TT_PLANE_BYTES 2048
+
+static inline tt_plane tt_plane_of(const tt_window *w) {
+    int32_t pairs = (w->out_w + 1) >> 1;
+    tt_plane k = {(w->kernel_w + 1) & ~1, 0, (w->out_h - 1) * w->stride_h + w->kernel_h};
+    k.columns = (pairs - 1) * 2 * w->stride_w + k.taps;
+    while (k.rows > w->kernel_h && k.rows * k.columns * 4 > TT_PLANE_BYTES) {
+        k.rows--;
+    }
+    return k;
+}
+
+static inline int32_t tt_plane_bytes(tt_plane k, int32_t kernel_h) {
+    return 4 * (k.rows * k.columns + kernel_h * k.taps);
+}
+
+#endif
