@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -58,6 +58,11 @@ class Library:
         pointer takes a C-contiguous array of its element type, or one of uint8 as raw memory; None
         is NULL. tt_grad, tt_sums and tt_rate take raw memory. cffi's own data pass unchanged.
         """
+        result: int | None = getattr(self.lib, name)(*self.convert(name, args))
+        return result
+
+    def convert(self, name: str, args: Sequence[object]) -> list[Any]:
+        """Arguments as `call` takes them in cffi's form; arrays have to outlive it."""
         function = self.declarations.function(name)
         if len(args) != len(function.parameters):
             raise TypeError(f"{name} takes {len(function.parameters)} arguments, got {len(args)}")
@@ -67,8 +72,7 @@ class Library:
                 converted.append(self._convert(parameter, arg))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{name}({parameter.name}): {error}") from None
-        result: int | None = getattr(self.lib, name)(*converted)
-        return result
+        return converted
 
     def scratch_bytes(self, kernel: str, params: Mapping[str, object]) -> int:
         """How many bytes of scratch memory a kernel needs with these parameters."""

@@ -6,7 +6,7 @@ such as the gradients of all parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -107,13 +107,19 @@ class Interpreter:
         watch: Watcher | None,
         given: Mapping[Runtime, object],
     ) -> None:
-        runtime = {Runtime.LOSS: self.loss, Runtime.RATE: self.rate, **given}
-        for call in calls:
-            values = {k: self._argument(a, runtime) for k, a in call.args.items()}
+        for call, values in self.resolve(calls, given):
             self.kernels.call(call.kernel, *declarations().function(call.kernel).arrange(values))
             if watch is not None:
                 buffers = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
                 watch(call, buffers)
+
+    def resolve(
+        self, calls: Iterable[KernelCall], given: Mapping[Runtime, object]
+    ) -> Iterator[tuple[KernelCall, dict[str, object]]]:
+        """Calls of kernels with their arguments as the library takes them, in this memory."""
+        runtime = {Runtime.LOSS: self.loss, Runtime.RATE: self.rate, **given}
+        for call in calls:
+            yield call, {k: self._argument(a, runtime) for k, a in call.args.items()}
 
     def _argument(self, argument: Argument, runtime: Mapping[Runtime, object]) -> object:
         match argument:
