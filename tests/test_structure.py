@@ -22,7 +22,7 @@ LAYERS = (
     {"kernels"},
     {"importers", "exporters", "inspection", "passes"},
     {"plan"},
-    {"codegen"},
+    {"codegen", "patching"},
     {"compilation"},
     {"sim", "backend"},
     {"build"},

@@ -161,6 +161,24 @@ typedef struct {
  * |diff_min| * 2^shift <= 2^31. The sum of a row, below 2^12, limits depth to 4095. y may be x. */
 void tt_softmax_s8(const tt_softmax *p, const int8_t *x, int8_t *y);
 
+/* ---- a part of a map ----------------------------------------------------------------------- */
+
+/* A block of rows x columns pixels somewhere in a map, perhaps partly outside. */
+typedef struct {
+    int16_t map_h, map_w, channels;
+    int16_t rows, columns;
+    int16_t value;
+} tt_block;
+
+/* y [rows,columns,channels] = the block of map x whose first pixel is (top, left); `value` outside. */
+void tt_crop_s8(const tt_block *p, int32_t top, int32_t left, const int8_t *x, int8_t *y);
+
+/* Set what of block y lies outside the map to `value`. */
+void tt_border_s8(const tt_block *p, int32_t top, int32_t left, int8_t *y);
+
+/* Write block x into map y; what of it lies outside is dropped. */
+void tt_paste_s8(const tt_block *p, int32_t top, int32_t left, const int8_t *x, int8_t *y);
+
 /* ---- loss --------------------------------------------------------------------------------- */
 
 /* y = x - zero, for a model whose last layer is none with 32-bit sums. */

@@ -6,6 +6,7 @@ import -> head -> scheme -> lower (head, autodiff, kernel calls) -> plan -> emit
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tinytrain.codegen.c_source import Source, generate
@@ -18,6 +19,7 @@ from tinytrain.ir.program import GradientType, Program
 from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
 from tinytrain.passes.update import Scheme, freeze, parse_scheme
+from tinytrain.patching import choose_chains
 from tinytrain.plan.arena import Arena, plan_arena
 from tinytrain.plan.lifetime import lifetimes
 
@@ -29,6 +31,8 @@ class Options:
     loss: "softmax", "sigmoid" or "mse". classes: outputs of a fresh head, None to keep the model's.
     freeze: layers that are never trained, by name or "op:N". gradients: "int16" or "int8".
     optimizer: momentum, weight decay, batches and the precision of weights.
+    patches: how many multiply-accumulates, in percent of a forward pass, may be added by computing
+    layers tile by tile to lower the arena's peak; 0 for none.
     """
 
     loss: str = Loss.SOFTMAX.value
@@ -36,6 +40,7 @@ class Options:
     freeze: tuple[str, ...] = ()
     gradients: str = GradientType.INT16.value
     optimizer: Optimizer = PLAIN
+    patches: int = 10
 
     def __str__(self) -> str:
         """What differs from the defaults, as on the command line; with a space before each."""
@@ -77,13 +82,18 @@ def trained_graph(graph: Graph, options: Options) -> Graph:
 
 def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program, Arena]:
     """What runs and where it lies, for a graph from `trained_graph`."""
-    program = lower(
+    with_chains = partial(
+        lower,
         graph,
         scheme,
         loss=parse_loss(options.loss),
         gradients=gradient_type(options.gradients),
         optimizer=options.optimizer,
     )
+    program = with_chains()
+    chains = choose_chains(graph, program, options.patches)
+    if chains:
+        program = with_chains(chains=chains)
     return program, plan_arena(lifetimes(program))
 
 

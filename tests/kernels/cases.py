@@ -245,6 +245,39 @@ def pad_s8(m: Maker) -> Args:
     return [p, x, m.garbage(p["out_h"] * p["out_w"] * p["channels"])]
 
 
+def _block(m: Maker) -> tuple[Params, int, int]:
+    """A block that meets the map, reaches over its border, or lies beside it."""
+    p = {"channels": m.int(1, 4), "value": m.int(-128, 127)}
+    p |= {"map_h": m.int(1, 6), "map_w": m.int(1, 6), "rows": m.int(1, 6), "columns": m.int(1, 6)}
+    return p, m.int(-7, 7), m.int(-7, 7)
+
+
+def _map_size(p: Params) -> int:
+    return int(p["map_h"] * p["map_w"] * p["channels"])
+
+
+def _block_size(p: Params) -> int:
+    return int(p["rows"] * p["columns"] * p["channels"])
+
+
+@case
+def crop_s8(m: Maker) -> Args:
+    p, top, left = _block(m)
+    return [p, top, left, m.int8(_map_size(p)), m.garbage(_block_size(p))]
+
+
+@case
+def border_s8(m: Maker) -> Args:
+    p, top, left = _block(m)
+    return [p, top, left, m.int8(_block_size(p))]
+
+
+@case
+def paste_s8(m: Maker) -> Args:
+    p, top, left = _block(m)
+    return [p, top, left, m.int8(_block_size(p)), m.int8(_map_size(p))]
+
+
 @case
 def requantize_s8(m: Maker) -> Args:
     n = m.int(1, 40)

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 
 from tinytrain.errors import BuildError
 from tinytrain.ir.graph import Graph, Port, plain_name
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region, Runtime
+from tinytrain.ir.program import (
+    Argument,
+    Buffer,
+    KernelCall,
+    Program,
+    Region,
+    Runtime,
+    Tile,
+    View,
+)
 from tinytrain.kernels.header import CType, declarations
 from tinytrain.plan.arena import Arena
 
@@ -101,7 +110,13 @@ def generate(graph: Graph, program: Program, arena: Arena) -> Source:
     return Source(_header(macros), body, value)
 
 
-def _call(call: KernelCall, arena: Arena, structs: _Structs) -> str:
+LOOPS = ("row", "column")
+
+
+def _call(call: KernelCall, arena: Arena, structs: _Structs, indent: int = 4) -> str:
+    comment = f"{' ' * indent}/* {_one_line(call.comment)} */\n" if call.comment else ""
+    if call.body:
+        return comment + _loops(call, arena, structs)
     function = declarations().function(call.kernel)
     types = {v.name: v.type for v in function.parameters}
     texts = {
@@ -109,8 +124,20 @@ def _call(call: KernelCall, arena: Arena, structs: _Structs) -> str:
         for name, argument in call.args.items()
     }
     arguments = ", ".join(function.arrange(texts))
-    comment = f"    /* {_one_line(call.comment)} */\n" if call.comment else ""
-    return comment + _wrap(f"    {call.kernel}({arguments});", 8)
+    return comment + _wrap(f"{' ' * indent}{call.kernel}({arguments});", indent + 4)
+
+
+def _loops(call: KernelCall, arena: Arena, structs: _Structs) -> str:
+    """The body once for each tile, row by row."""
+    (rows, columns), (row, column) = call.tiles, LOOPS
+    lines = [
+        f"    for (int32_t {row} = 0; {row} < {rows}; {row}++) {{",
+        f"        for (int32_t {column} = 0; {column} < {columns}; {column}++) {{",
+        *(_call(inner, arena, structs, 12) for inner in call.body),
+        "        }",
+        "    }",
+    ]
+    return "\n".join(lines)
 
 
 def _one_line(text: str) -> str:
@@ -130,6 +157,15 @@ def _argument(argument: Argument, ctype: CType | None, arena: Arena, structs: _S
             assert ctype is not None
             offset = arena.offsets[argument.name] if argument.offset < 0 else argument.offset
             return f"({ctype.text})({argument.region.value} + {offset})"
+        case View(buffer, offset):
+            assert ctype is not None
+            return f"({ctype.text})(arena + {arena.offsets[buffer.name] + offset})"
+        case Tile(axis, start, step):
+            return (
+                f"{LOOPS[axis]} * {step} + {start}"
+                if start >= 0
+                else f"{LOOPS[axis]} * {step} - {-start}"
+            )
         case _:
             assert ctype is not None
             return f"&{structs.name(ctype.base, argument)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tinytrain.commands.terminal import Commands, bar, console, names, positive, size
+from tinytrain.commands.terminal import Commands, bar, console, names, percent, positive, size
 from tinytrain.ir.optimizer import MASTERS, Optimizer
 
 UPDATE_HELP = """what is trained on the board:
@@ -48,6 +48,9 @@ def _add_build(commands: Commands[argparse.ArgumentParser]) -> None:
                      help="layers that are never trained, by name or op:N")  # fmt: skip
     add.add_argument("--gradients", choices=["int16", "int8"], default="int16",
                      help="int8: less RAM, coarser gradients; default: int16")  # fmt: skip
+    add.add_argument("--patches", type=percent, default=10, metavar="PERCENT",
+                     help="most MACs added by computing layers tile by tile to save RAM; 0: none;\n"
+                     "default: 10")  # fmt: skip
     add.add_argument("--momentum", action="store_true",
                      help="reserve velocities, so that trainer.momentum can be set")  # fmt: skip
     add.add_argument("--weight-decay", action="store_true",
@@ -102,6 +105,7 @@ def _build(arguments: argparse.Namespace) -> None:
                     arguments.master,
                     arguments.round,
                 ),
+                arguments.patches,
             ),
             ram=arguments.ram,
             user_c_module=arguments.user_c_module,

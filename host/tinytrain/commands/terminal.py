@@ -22,6 +22,13 @@ def positive(text: str) -> int:
     return value
 
 
+def percent(text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage; examples: 0, 10")
+    return int(text)
+
+
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name for name in text.split(",") if name)

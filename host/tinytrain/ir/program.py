@@ -64,8 +64,28 @@ class Runtime(Enum):
     COUNT = "count"  # of examples whose gradients were added up
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """Bytes of an ARENA buffer from `offset` on, where a call works on a part of it."""
+
+    buffer: Buffer
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A coordinate that moves with the loop around a call: start + step * index of the loop.
+
+    axis: 0 for the loop over rows of tiles, 1 for the one over columns.
+    """
+
+    axis: int
+    start: int
+    step: int
+
+
 StructValue = Mapping[str, "int | StructValue"]
-Argument = Buffer | Runtime | int | StructValue | None
+Argument = Buffer | View | Tile | Runtime | int | StructValue | None
 """A struct by field names, a scalar, a buffer, a run-time argument, or None for NULL."""
 
 
@@ -76,6 +96,9 @@ class KernelCall:
     node: name of the graph node it belongs to. comment: for readers of the generated C.
     macs: multiply-accumulates.
     inplace: (output, input) arguments that may share memory if the input is not needed later.
+    body: calls that take the place of a kernel, run for each of `tiles` (rows, columns); the outer
+    call then stands for all of them: its buffers are theirs, its macs the sum.
+    extra_macs: those of `macs` that computing tile by tile adds.
     """
 
     kernel: str
@@ -84,10 +107,19 @@ class KernelCall:
     comment: str = ""
     macs: int = 0
     inplace: tuple[tuple[str, str], ...] = ()
+    body: tuple[KernelCall, ...] = ()
+    tiles: tuple[int, int] = (1, 1)
+    extra_macs: int = 0
 
     def buffers(self) -> Iterator[Buffer]:
-        """The buffers that the call touches."""
-        return (a for a in self.args.values() if isinstance(a, Buffer))
+        """The buffers that the call touches, those of its body included."""
+        for argument in self.args.values():
+            if isinstance(argument, Buffer):
+                yield argument
+            elif isinstance(argument, View):
+                yield argument.buffer
+        for call in self.body:
+            yield from call.buffers()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from tinytrain.ir.graph import Graph, Node
@@ -16,6 +19,7 @@ from tinytrain.passes.lower_backward import gradient_size, lower_gradient
 from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_node
 from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
 from tinytrain.passes.lower_update import lower_apply
+from tinytrain.passes.patches import Chain, lower_nodes
 from tinytrain.passes.storage import Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers
 
@@ -28,20 +32,30 @@ def lower(
     gradients: GradientType = GradientType.INT16,
     optimizer: Optimizer = PLAIN,
     keep_gradients: bool = False,
+    chains: Sequence[Chain] = (),
 ) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
+    chains: layers that are computed tile by tile.
     """
     head = require_head(graph, loss) if scheme else None
     constants, state = Constants(), State(optimizer)
     storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
     tensors = _activations(graph)
     predict_context = ForwardContext(graph, constants, storage, tensors, {})
-    predict = tuple(lower_node(predict_context, n) for n in graph.nodes)
+    predict = lower_nodes(predict_context, graph.nodes, chains)
     step: tuple[KernelCall, ...] = ()
     if head is not None:
-        step = _lower_step(predict_context, scheme, optimizer, head, gradients, keep_gradients)
+        step = _lower_step(
+            replace(predict_context, buffers=_of_step(graph, tensors)),
+            scheme,
+            optimizer,
+            head,
+            gradients,
+            keep_gradients,
+            chains,
+        )
     return Program(
         name=graph.name,
         predict=predict,
@@ -66,25 +80,29 @@ def _activations(graph: Graph) -> dict[str, Buffer]:
     return {n: Buffer(n, Region.ARENA, graph.tensors[n].nbytes, "int8_t") for n in names}
 
 
+def _of_step(graph: Graph, tensors: Mapping[str, Buffer]) -> dict[str, Buffer]:
+    """The activations of the step: its own, as they live longer, and the same input."""
+    return {
+        name: b
+        if name == graph.input.tensor
+        else Buffer(f"step#{name}", b.region, b.nbytes, b.ctype)
+        for name, b in tensors.items()
+    }
+
+
 def _lower_step(
-    predict: ForwardContext,
+    forward: ForwardContext,
     scheme: Scheme,
     optimizer: Optimizer,
     head: Head,
     kind: GradientType,
     keep: bool,
+    chains: Sequence[Chain],
 ) -> tuple[KernelCall, ...]:
-    graph = predict.graph
+    graph = forward.graph
     ops = differentiate(graph, head, scheme)
     clips = {op.node.name: _clip_buffer(graph, op.node) for op in ops if op.kind is GradKind.CLIP}
-    # the step has activations of its own (they live longer), and the same input
-    tensors = {
-        name: b
-        if name == graph.input.tensor
-        else Buffer(f"step#{name}", b.region, b.nbytes, b.ctype)
-        for name, b in predict.buffers.items()
-    }
-    context = ForwardContext(graph, predict.constants, predict.storage, tensors, clips)
+    context = replace(forward, clips=clips)
     sums = Buffer("#logits", Region.ARENA, 4 * head.classes, "int32_t")
     gradients = {
         op.output: gradient_buffer(op.output, gradient_size(graph, op), kind)
@@ -98,14 +116,16 @@ def _lower_step(
         context, scheme, optimizer, head, sums, gradients, limits, largest, keep
     )
     return (
-        *_forward_to_head(context, head, sums),
+        *_forward_to_head(context, head, sums, chains),
         *((lower_loss if op.kind is GradKind.LOSS else lower_gradient)(backward, op) for op in ops),
     )
 
 
-def _forward_to_head(context: ForwardContext, head: Head, sums: Buffer) -> tuple[KernelCall, ...]:
+def _forward_to_head(
+    context: ForwardContext, head: Head, sums: Buffer, chains: Sequence[Chain]
+) -> tuple[KernelCall, ...]:
     nodes = context.graph.nodes
-    calls = [lower_node(context, n) for n in nodes[: nodes.index(head.node)]]
+    calls = [*lower_nodes(context, nodes[: nodes.index(head.node)], chains)]
     last = lower_node(context, head.node)
     if head.sums:
         args: dict[str, Argument] = {

@@ -23,7 +23,7 @@ from tinytrain.ir.ops import (
     Softmax,
     Window,
 )
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, StructValue
+from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, StructValue, View
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import library
 from tinytrain.passes.fixed_point import INT32_MAX, multipliers, quantize_multiplier
@@ -37,7 +37,7 @@ class ForwardContext:
     graph: Graph
     constants: Constants
     storage: Mapping[str, LayerStorage]
-    buffers: Mapping[str, Buffer]
+    buffers: Mapping[str, Buffer | View]
     clips: Mapping[str, Buffer]
 
     def zero(self, tensor: str) -> int:

@@ -7,12 +7,22 @@ such as the gradients of all parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Program, Region, Runtime
+from tinytrain.ir.program import (
+    Argument,
+    Buffer,
+    KernelCall,
+    Program,
+    Region,
+    Runtime,
+    Tile,
+    View,
+)
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import library, rate_buffer
 from tinytrain.plan.arena import Arena
@@ -118,17 +128,33 @@ class Interpreter:
     ) -> Iterator[tuple[KernelCall, dict[str, object]]]:
         """Calls of kernels with their arguments as the library takes them, in this memory."""
         runtime = {Runtime.LOSS: self.loss, Runtime.RATE: self.rate, **given}
-        for call in calls:
-            yield call, {k: self._argument(a, runtime) for k, a in call.args.items()}
+        for call, tile in tiled(calls):
+            yield call, {k: self._argument(a, runtime, tile) for k, a in call.args.items()}
 
-    def _argument(self, argument: Argument, runtime: Mapping[Runtime, object]) -> object:
+    def _argument(
+        self, argument: Argument, runtime: Mapping[Runtime, object], tile: tuple[int, int]
+    ) -> object:
         match argument:
             case Buffer():
                 return self.view(argument)
+            case View(buffer, offset):
+                return self.view(buffer)[offset:]
+            case Tile(axis, start, step):
+                return start + step * tile[axis]
             case Runtime():
                 return runtime[argument]
             case _:
                 return argument
+
+
+def tiled(calls: Iterable[KernelCall]) -> Iterator[tuple[KernelCall, tuple[int, int]]]:
+    """The calls in the order of execution, each with its tile; (0, 0) outside of loops."""
+    for call in calls:
+        if not call.body:
+            yield call, (0, 0)
+            continue
+        for tile in product(range(call.tiles[0]), range(call.tiles[1])):
+            yield from ((inner, tile) for inner in call.body)
 
 
 def _aligned_zeros(nbytes: int) -> Bytes:
