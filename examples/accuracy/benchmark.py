@@ -6,39 +6,49 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import accuracy.tasks
 from accuracy.episode import Episode, Task
-from accuracy.learners import Float, Integer, Learner, NearestInt8, learn, logistic_regression
+from accuracy.learners import Float, Integer, Learner, learn, logistic_regression
 from accuracy.models import cache_folder
+from tinytrain.compilation import DEFAULTS, Options
 from tinytrain.ir.graph import Graph
+from tinytrain.ir.optimizer import Optimizer
 from tinytrain.passes.update import layers
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row of the table. A new precision is one more row: Variant(..., options={...}).
+    """A row of the table. A new precision is one more row: Variant(..., options=Options(...)).
 
-    kind: "float", "integer", "nearest", "before" (nothing is learned) or "baseline".
+    kind: "float", "integer", "before" (nothing is learned) or "baseline".
     scheme: "all", "last" (the task's own choice), "bias" (with the head's weights) or "head".
-    options: more arguments for the simulator's compile_graph.
+    options: of the integer side's build.
     """
 
     name: str
     kind: str
     scheme: str = "all"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = DEFAULTS
 
+
+NEAREST8 = Options(optimizer=Optimizer(master=8, rounding="nearest"))
+PRECISIONS = {
+    "int8 gradients": Options(gradients="int8"),
+    "12-bit weights": Options(optimizer=Optimizer(master=12)),
+    "8-bit weights": Options(optimizer=Optimizer(master=8)),
+    "8-bit weights, int8 gradients": Options(gradients="int8", optimizer=Optimizer(master=8)),
+    "8-bit weights rounded to nearest": NEAREST8,
+}
 
 VARIANTS = (
     Variant("before", "before"),
     Variant("logistic regression, raw input", "baseline"),
     Variant("float32, all layers", "float"),
     Variant("ours, all layers (default)", "integer"),
-    Variant("int8 rounded to nearest, all layers", "nearest"),
+    *(Variant(f"ours, {name}", "integer", "all", o) for name, o in PRECISIONS.items()),
     Variant("float32, last layers", "float", "last"),
     Variant("ours, last layers", "integer", "last"),
     Variant("float32, biases and head", "float", "bias"),
@@ -99,13 +109,9 @@ def _biases_and_head(graph: Graph) -> Path:
 
 def make_learner(variant: Variant, episode: Episode, update: str) -> Learner:
     """Who learns in a variant."""
-    match variant.kind:
-        case "integer":
-            return Integer(episode.graph, update, **variant.options)
-        case "nearest":
-            return NearestInt8(episode.graph, update, **variant.options)
-        case _:
-            return Float(episode.graph, update)
+    if variant.kind == "integer":
+        return Integer(episode.graph, update, variant.options)
+    return Float(episode.graph, update)
 
 
 def run(job: Job) -> Result:

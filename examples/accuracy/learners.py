@@ -1,8 +1,8 @@
-"""Who learns: the integer simulator, the same with plain int8 weights, torch, and a baseline."""
+"""Who learns: the integer simulator, torch, and a baseline."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from accuracy.episode import Episode, Examples, Int8
 from accuracy.floating import GraphNet
-from tinytrain.compilation import compile_graph
+from tinytrain.compilation import DEFAULTS, Options, compile_graph
 from tinytrain.ir.graph import Graph
 from tinytrain.sim.trainer import Trainer
 
@@ -30,9 +30,8 @@ class Learner(Protocol):
 class Integer:
     """The simulator: what a board computes, bit for bit."""
 
-    def __init__(self, graph: Graph, update: str, **options: Any) -> None:
-        """options: of compile_graph."""
-        self.trainer = Trainer(compile_graph(graph, update, **options))
+    def __init__(self, graph: Graph, update: str, options: Options = DEFAULTS) -> None:
+        self.trainer = Trainer(compile_graph(graph, update, options))
 
     def step(self, x: Int8, y: int, rate: float) -> float:
         self.trainer.lr = rate
@@ -41,25 +40,6 @@ class Integer:
     def accuracy(self, test: Examples) -> float:
         guesses = [self.trainer.classify(x) for x in test.x]
         return float(np.mean(guesses == test.y))
-
-
-class NearestInt8(Integer):
-    """Weights int8 and biases int32 and nothing more: what an update does not round to is lost.
-
-    The simulator's update, after which the bits below the integers are cleared; they hold the
-    distance to the nearest integer, so this is an update rounded to nearest.
-    """
-
-    def __init__(self, graph: Graph, update: str, **options: Any) -> None:
-        super().__init__(graph, update, **options)
-        found = self.trainer.parameters()
-        self.fractions = [value for name, value in found.items() if name.endswith("_fraction")]
-
-    def step(self, x: Int8, y: int, rate: float) -> float:
-        loss = super().step(x, y, rate)
-        for fraction in self.fractions:
-            fraction[...] = 0
-        return loss
 
 
 class Float:

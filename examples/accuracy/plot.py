@@ -7,14 +7,16 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
+from accuracy.benchmark import NEAREST8
 from accuracy.report import Report
+from tinytrain.compilation import DEFAULTS
 
 COLOURS = {
-    ("float", "all"): "#4477aa",
-    ("integer", "all"): "#ee6677",
-    ("nearest", "all"): "#aaaaaa",
-    ("float", "head"): "#99bbdd",
-    ("integer", "head"): "#f4aab2",
+    ("float", "all", DEFAULTS): "#4477aa",
+    ("integer", "all", DEFAULTS): "#ee6677",
+    ("integer", "all", NEAREST8): "#aaaaaa",
+    ("float", "head", DEFAULTS): "#99bbdd",
+    ("integer", "head", DEFAULTS): "#f4aab2",
 }
 WIDTH = 0.8
 
@@ -23,11 +25,11 @@ def plot(report: Report, path: Path) -> None:
     """One group a task, one colour a variant; the file follows from the results alone."""
     mpl.use("svg")
     mpl.rcParams.update({"svg.hashsalt": "tinytrain", "font.size": 9})
-    shown = [v for v in report.variants if (v.kind, v.scheme) in COLOURS and not v.options]
+    shown = [v for v in report.variants if (v.kind, v.scheme, v.options) in COLOURS]
     figure, axes = plt.subplots(figsize=(10, 4.2), layout="constrained")
     step = WIDTH / len(shown)
     for i, variant in enumerate(shown):
-        colour = COLOURS[variant.kind, variant.scheme]
+        colour = COLOURS[variant.kind, variant.scheme, variant.options]
         for place, task in enumerate(report.tasks):
             values = report.main(task, variant)
             assert values is not None

@@ -33,7 +33,7 @@ class Report:
     def pairs(self) -> list[tuple[Variant, Variant]]:
         """Float and ours with the same update scheme."""
         floats = {v.scheme: v for v in self.variants if v.kind == "float"}
-        ours = [v for v in self.variants if v.kind in ("integer", "nearest")]
+        ours = [v for v in self.variants if v.kind == "integer"]
         return [(floats[v.scheme], v) for v in ours if v.scheme in floats]
 
 

@@ -24,6 +24,7 @@ from tinytrain.ir.graph import Graph
 DIGIT_SHOTS = 400
 NEW_SHOTS, REHEARSED = 20, 5  # per class
 CLOTHES_TESTED = 200  # per class
+LIGHT = 40  # of 256 levels of grey
 VOICES, UTTERANCES, UTTERANCES_TESTED = 4, 3, 9  # utterances per voice and word
 
 
@@ -78,10 +79,12 @@ def _faces() -> Examples:
     return Examples(x, np.repeat([1, 0], 100))
 
 
-def _mirror_and_shift(x: Int8, rng: np.random.Generator) -> Int8:
+def _other_view(x: Int8, rng: np.random.Generator) -> Int8:
+    """Mirrored or not, moved by up to 2 pixels, in another light."""
     if rng.integers(2):
         x = x[:, ::-1]
-    return shifted(x, *rng.integers(-2, 3, 2))
+    moved = shifted(x, *rng.integers(-2, 3, 2)).astype(np.int16)
+    return np.clip(moved + rng.integers(-LIGHT, LIGHT + 1), -128, 127).astype(np.int8)
 
 
 def faces(seed: int, *, shots: int, epochs: int) -> Episode:
@@ -89,7 +92,7 @@ def faces(seed: int, *, shots: int, epochs: int) -> Episode:
     rng = np.random.default_rng(seed)
     chosen, test = _faces().per_class(shots, rng)
     graph = with_classes(_graph(models.FASHION_MODEL), 2)
-    return Episode(graph, chosen, repeat(chosen, epochs, rng, _mirror_and_shift), {"test": test})
+    return Episode(graph, chosen, repeat(chosen, epochs, rng, _other_view), {"test": test})
 
 
 def _shift_in_time(x: Int8, rng: np.random.Generator) -> Int8:
@@ -130,21 +133,21 @@ TASKS = (
     Task(
         "faces5",
         "faces, 5 shots",
-        partial(faces, shots=5, epochs=30),
-        _rates(0.003, 0.03, 0.03, 0.1),
+        partial(faces, shots=5, epochs=40),
+        _rates(0.003, 0.01, 0.01, 0.03),
         "last:5",
     ),
     Task(
         "faces10",
         "faces, 10 shots",
-        partial(faces, shots=10, epochs=20),
-        _rates(0.003, 0.03, 0.03, 0.03),
+        partial(faces, shots=10, epochs=40),
+        _rates(0.003, 0.03, 0.01, 0.03),
         "last:5",
     ),
     Task(
         "faces40",
         "faces, 40 shots",
-        partial(faces, shots=40, epochs=8),
+        partial(faces, shots=40, epochs=10),
         _rates(0.003, 0.03, 0.01, 0.1),
         "last:5",
     ),

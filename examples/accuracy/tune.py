@@ -19,7 +19,7 @@ from accuracy.benchmark import VARIANTS, Job, run_all
 from accuracy.tasks import TASKS
 
 SCHEMES = ("all", "last", "bias", "head")
-SEEDS = range(1000, 1003)
+SEEDS = range(1000, 1006)
 GRID = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 

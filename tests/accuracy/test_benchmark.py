@@ -53,17 +53,23 @@ def test_new_head_keeps_old_rows_and_starts_at_zero() -> None:
     assert np.argmax(before) == np.argmax(extended[:, :10])
 
 
-def test_nearest_keeps_nothing_below_the_integer() -> None:
-    from accuracy.learners import NearestInt8
+def test_every_precision_learns_and_is_another_one() -> None:
+    from accuracy.benchmark import PRECISIONS
+    from accuracy.learners import Integer
     from accuracy.tasks import digits
+    from tinytrain.compilation import DEFAULTS
 
-    episode = digits(0)
-    learner = NearestInt8(episode.graph, "last:2")
-    start = learner.trainer.state.copy()
-    for x, y, _ in list(episode.steps(0.01))[:5]:
-        learner.step(x, y, 0.01)
-    assert learner.fractions and not any(f.any() for f in learner.fractions)
-    assert not np.array_equal(learner.trainer.state[4:], start[4:])
+    episode, found = digits(0), {}
+    for name, options in {"default": DEFAULTS, **PRECISIONS}.items():
+        learner = Integer(episode.graph, "last:2", options)
+        start = learner.trainer.parameters()
+        start = {k: v.copy() for k, v in start.items()}
+        for x, y, _ in list(episode.steps(0.01))[:5]:
+            learner.step(x, y, 0.03)
+        after = learner.trainer.parameters()
+        found[name] = b"".join(v.tobytes() for k, v in after.items() if k.endswith("/weight"))
+        assert any(not np.array_equal(start[k], after[k]) for k in start), name
+    assert len(set(found.values())) == len(found)
 
 
 @pytest.mark.slow

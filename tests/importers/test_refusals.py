@@ -254,6 +254,20 @@ def softmax_scale(net):
     return source, net.op("SOFTMAX", [source], net.act(1, 4))
 
 
+@case("op 0 SOFTMAX", "beta * input scale is -0.05, the kernels need more than 2^-26")
+def softmax_negative_beta(net):
+    source = net.act(1, 4, scale=0.05)
+    target = net.act(1, 4, scale=1 / 256, zero_point=-128)
+    return source, net.op("SOFTMAX", [source], target, beta=-1.0)
+
+
+@case("op 0 SOFTMAX", "beta * input scale is 1.49012e-08")
+def softmax_tiny_beta(net):
+    source = net.act(1, 4, scale=0.5)
+    target = net.act(1, 4, scale=1 / 256, zero_point=-128)
+    return source, net.op("SOFTMAX", [source], target, beta=2.0**-25)
+
+
 @case("op 0 CONCATENATION", "use ADD to join branches")
 def concatenation_of_activations(net):
     source = net.act(1, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import tinytrain
 from tinytrain.compilation import Options, compile_graph, compile_model
 from tinytrain.errors import UpdateError
 from tinytrain.importers import load
-from tinytrain.ir.ops import Hwc
+from tinytrain.ir import Graph, Node, Port, Quantization, Tensor, verify
+from tinytrain.ir.ops import Hwc, Softmax
 from tinytrain.passes.replace_head import replace_head
 from tinytrain.passes.update import LayerUpdate, freeze, parse_scheme
 from tinytrain.sim.trainer import Trainer
@@ -134,6 +136,44 @@ def test_through_simulate() -> None:
 def test_heads_that_cannot_be_replaced(graph, classes, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UpdateError, match=message):
         replace_head(graph, classes)
+
+
+def ending(*softmaxes: Softmax) -> Graph:
+    """Four scores, and softmaxes one behind the other."""
+    graph = dense(8, 4)
+    tensors, nodes, last = dict(graph.tensors), list(graph.nodes), graph.output.tensor
+    for i, attrs in enumerate(softmaxes):
+        tensors[f"p{i}"] = Tensor(f"p{i}", (1, 4), "int8", Quantization((1 / 256,), -128))
+        nodes.append(Node("softmax", f"softmax{i}", (last,), f"p{i}", attrs, f"op {i + 9}", i + 9))
+        last = f"p{i}"
+    return verify(replace(graph, tensors=tensors, nodes=tuple(nodes), output=Port(last, (1, 4))))
+
+
+@pytest.mark.parametrize(
+    "softmaxes",
+    [
+        (Softmax(4, 1),),
+        (Softmax(2, 2),),
+        (Softmax(1, 4, beta=0.5),),
+        (Softmax(1, 4), Softmax(1, 4)),
+    ],
+)
+def test_only_one_softmax_over_all_classes_belongs_to_the_loss(softmaxes) -> None:  # type: ignore[no-untyped-def]
+    compile_graph(ending(Softmax(1, 4)), "all")
+    graph = ending(*softmaxes)
+    name = f"op {len(softmaxes) + 8}"
+    with pytest.raises(UpdateError, match=f"{name}: the loss contains one softmax over all"):
+        compile_graph(graph, "all")
+    compile_graph(graph, "none")
+
+
+@pytest.mark.parametrize("options", [Options(), Options(classes=1)])
+@pytest.mark.parametrize("softmax", [False, True])
+def test_a_single_score_is_nothing_to_learn_a_label_from(options: Options, softmax: bool) -> None:
+    graph = dense(8, 1 if options.classes is None else 4, softmax=softmax)
+    with pytest.raises(UpdateError, match=r"2 to 4096 class|all of 2 to 4096"):
+        compile_graph(graph, "all", options)
+    compile_graph(graph, "all", replace(options, loss="sigmoid"))
 
 
 def test_freeze() -> None:

@@ -25,6 +25,7 @@ from tinytrain.ir.ops import (
 
 _SOFTMAX_SCALE = 1.0 / 256
 _SOFTMAX_ZERO = -128
+_SOFTMAX_LEAST = 2.0**-26  # of beta * scale: the reference's multiplier must be greater than 1
 
 
 def add(t: Translation, op: FileOp) -> None:
@@ -141,8 +142,17 @@ def softmax(t: Translation, op: FileOp) -> None:
         raise t.refusal(
             op, f"shapes {list(view.shape)} -> {list(target.shape)}", target, DAMAGED_HELP
         )
+    beta = float(op.options["Beta"])
+    factor = beta * t.tensors[view.tensor].quant.per_tensor
+    if factor <= _SOFTMAX_LEAST:
+        raise t.refusal(
+            op,
+            f"beta * input scale is {factor:.6g}, the kernels need more than 2^-26",
+            t.source(op, 0),
+            "end the model at the logits",
+        )
     depth = view.shape[-1]
-    attrs = Softmax(view.size // depth, depth, float(op.options["Beta"]))
+    attrs = Softmax(view.size // depth, depth, beta)
     t.emit(op, "softmax", (view.tensor,), attrs)
 
 

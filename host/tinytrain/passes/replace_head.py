@@ -80,7 +80,7 @@ def without_softmax(graph: Graph) -> Graph:
 
 def _last_layer(graph: Graph) -> Node:
     node = graph.producer(graph.output.tensor)
-    while node is not None and node.op == "softmax" and node.attrs.rows == 1:  # type: ignore[union-attr]
+    if node is not None and isinstance(node.attrs, Softmax) and node.attrs.rows == 1:
         node = graph.producer(node.inputs[0])
     what = "nothing" if node is None else f"{node.source or node.name} ({node.op})"
     if node is None or not isinstance(node.attrs, Conv2D):
