@@ -321,12 +321,18 @@ def _fits(trainer: Trainer, y: Samples) -> bool:
     return bool(whole and y.ndim == 1)
 
 
+def _long(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of 1, which do not change the order of the elements."""
+    return tuple(n for n in shape if n != 1)
+
+
 def _model_input(path: Path, x: Samples, trainer: Trainer) -> Samples:
     port = trainer.compiled.graph.input
-    size = int(np.prod(trainer.input_shape))
-    if x.ndim == 0 or x.size % size or x.size // size != len(x):
+    shape, size = trainer.input_shape[1:], int(np.prod(trainer.input_shape))
+    if x.ndim == 0 or (_long(x.shape[1:]) != _long(shape) and x.shape[1:] != (size,)):
         raise DataError(
-            f"{path}: samples of shape {x.shape[1:]}, the model takes {trainer.input_shape[1:]}"
+            f"{path}: samples of shape {x.shape[1:]}, the model takes {shape}, channels last; "
+            "transpose them (x.transpose(0, 2, 3, 1) for channels first)"
         )
     if np.issubdtype(x.dtype, np.floating):
         x = trainer.quantize(x)

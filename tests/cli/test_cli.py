@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinytrain.build import open_build
+from tinytrain.sim.trainer import Trainer
+
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
 
 
@@ -35,6 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_teaches_every_command():
     text = tinytrain("--help").stdout
     assert all(word in text for word in ("inspect", "build", "sim", "deploy"))
+    text = tinytrain("sim", "--help").stdout
+    assert all(word in text for word in ("x_train", "--momentum", "--batch 8", "accumulate()"))
     text = tinytrain("build", "--help").stdout
     assert all(word in text for word in ("last:N", "bias:N", "--ram", "rpi_pico"))
 
@@ -126,17 +131,67 @@ def test_hostile_file_names(tmp_path):
     assert 'TT_MODEL_NAME "a____N_x__s"' in (out / "source" / "model.h").read_text()
 
 
-def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
+def shades() -> tuple[np.ndarray, np.ndarray]:
+    """60 noisy images of three shades of grey."""
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3
     x = np.clip(rng.normal(0.5, 0.1, (60, 28, 28, 1)) + (y / 4 - 0.25)[:, None, None, None], 0, 1)
-    np.savez(tmp_path / "data.npz", x=x.astype(np.float32), y=y)
+    return x.astype(np.float32), y
+
+
+def test_sim_fine_tunes_and_evaluates(folder, tmp_path):
+    x, y = shades()
+    np.savez(tmp_path / "data.npz", x=x, y=y)
     result = tinytrain("sim", folder, "--data", tmp_path / "data.npz", "--epochs", 3, "--lr", 0.05)
     assert result.returncode == 0, result.stderr
     lines = [line for line in result.stdout.splitlines() if line.startswith("epoch")]
     losses = [float(line.split("mean loss ")[1].split(",")[0]) for line in lines]
     assert len(losses) == 3
     assert losses[-1] < losses[0]
+
+
+def test_sim_takes_momentum_decay_and_batches(tmp_path):
+    x, y = shades()
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    folder = tmp_path / "build"
+    options = ("--momentum", "--weight-decay", "--batch", "--master", 12)
+    built = tinytrain(
+        "build", MODEL, "--board", "unix", "--update", "last:1", *options, "-o", folder
+    )
+    assert built.returncode == 0, built.stderr
+    words = ("--lr", 0.05, "--momentum", 0.5, "--weight-decay", 0.01, "--batch", 8, "--epochs", 2)
+    result = tinytrain("sim", folder, "--data", tmp_path / "data.npz", *words)
+    assert result.returncode == 0, result.stderr
+    said = [line for line in result.stdout.splitlines() if line.startswith("epoch")]
+
+    trainer = Trainer(open_build(folder))
+    trainer.lr, trainer.momentum, trainer.weight_decay = 0.05, 0.5, 0.01
+    samples = trainer.quantize(x)
+    for line in said:
+        losses = []
+        for first in range(0, 60, 8):  # the last batch has 4
+            pairs = zip(samples[first : first + 8], y[first : first + 8], strict=True)
+            losses += [trainer.accumulate(a, int(b)) for a, b in pairs]
+            trainer.apply()
+        assert f"mean loss {np.mean(losses):.4f}" in line
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--momentum", 0.9), "--momentum"),
+        (("--weight-decay", 0.1), "--weight-decay"),
+        (("--batch", 4), "--batch"),
+    ],
+)
+def test_sim_says_what_the_build_lacks(folder, tmp_path, words, option):
+    x, y = shades()
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    result = tinytrain("sim", folder, "--data", tmp_path / "data.npz", *words)
+    assert result.returncode == 2
+    assert f"not in this build; build with {option}" in result.stderr
+    assert not result.stdout and "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -179,8 +234,9 @@ def test_unreadable_data_is_explained(folder, tmp_path):
         assert "Traceback" not in result.stderr
 
 
-def test_bad_data_is_explained(folder, tmp_path):
-    np.savez(tmp_path / "bad.npz", x=np.zeros((4, 5), np.float32), y=np.zeros(4, int))
+@pytest.mark.parametrize("shape", [(4, 5), (4, 1, 784), (4, 14, 56), (4, 28, 28, 2)])
+def test_bad_data_is_explained(folder, tmp_path, shape):
+    np.savez(tmp_path / "bad.npz", x=np.zeros(shape, np.float32), y=np.zeros(4, int))
     result = tinytrain("sim", folder, "--data", tmp_path / "bad.npz")
     assert result.returncode == 2
-    assert "(28, 28, 1)" in result.stderr
+    assert f"samples of shape {shape[1:]}, the model takes (28, 28, 1)" in result.stderr

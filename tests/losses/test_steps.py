@@ -167,7 +167,7 @@ def test_wrong_targets_are_refused_and_change_nothing(loss: str, y: Any, message
 @pytest.mark.parametrize(
     ("name", "loss", "message"),
     [
-        ("map", "softmax", "no vector of at most 4096 class scores.*--loss sigmoid or mse"),
+        ("map", "softmax", "no vector of 2 to 4096 class scores.*--loss sigmoid or mse"),
         ("softmax behind", "mse", "is a softmax's.*--loss softmax"),
         ("vector", "hinge", "unknown loss 'hinge': expected one of softmax, sigmoid, mse"),
     ],

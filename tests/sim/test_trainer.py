@@ -16,6 +16,7 @@ from support.nets import Net
 from support.shared import golden, path_of
 from support.trainers import trainer as make
 from support.training import examples_of_classes
+from tinytrain.build import load_data
 from tinytrain.compilation import compile_graph
 from tinytrain.errors import DataError, TinyTrainError
 
@@ -204,6 +205,10 @@ def test_context_manager(x: np.ndarray) -> None:
         lambda: trainer.state,
         lambda: trainer.parameters(),
         lambda: trainer.__enter__(),
+        lambda: trainer.lr,
+        lambda: setattr(trainer, "lr", 0.5),
+        lambda: trainer.momentum,
+        lambda: trainer.weight_decay,
     ):
         with pytest.raises(DataError, match="closed"):
             call()
@@ -212,6 +217,18 @@ def test_context_manager(x: np.ndarray) -> None:
 
 
 # ---- what is refused
+
+
+def test_data_with_channels_first_is_refused(tmp_path: Path) -> None:
+    trainer, y = make("mobilenet"), np.arange(2)
+    h, w, c = trainer.input_shape[1:]
+    for shape in ((2, h, w, c), (2, h * w * c), (2, 1, h, w, c)):
+        np.savez(tmp_path / "x.npz", x=np.zeros(shape, np.int8), y=y)
+        assert load_data(tmp_path / "x.npz", trainer)["x_test"].shape == (2, h * w * c)
+    for shape in ((2, c, h, w), (2, h * w, c), (2, h, w), (2,)):
+        np.savez(tmp_path / "x.npz", x=np.zeros(shape, np.int8), y=y)
+        with pytest.raises(DataError, match="channels last; transpose them"):
+            load_data(tmp_path / "x.npz", trainer)
 
 
 BAD_INPUTS: list[tuple[Any, str]] = [

@@ -1,7 +1,7 @@
 """The head: where the loss takes the outputs from.
 
-One softmax over all classes at the end belongs to a softmax cross-entropy. If the layer before it is
-a convolution or fully connected layer with no activation of its own (and, for softmax, with one
+One softmax over all classes at the end belongs to a softmax cross-entropy. If the layer before it
+is a convolution or fully connected layer with no activation of its own (and, for softmax, with one
 output pixel), its 32-bit sums are what the loss sees, unrounded; otherwise the int8 output is
 widened.
 """
@@ -51,8 +51,9 @@ def find_head(graph: Graph, loss: Loss = Loss.SOFTMAX) -> Head | None:
 def _belongs_to_loss(graph: Graph, node: Node) -> bool:
     """Whether the node is the softmax that a cross-entropy contains: one over all classes."""
     attrs = node.attrs
-    whole = isinstance(attrs, Softmax) and attrs.depth == graph.tensors[node.output].size
-    return whole and isinstance(attrs, Softmax) and attrs.beta == 1
+    if not isinstance(attrs, Softmax):
+        return False
+    return attrs.beta == 1 and attrs.depth == graph.tensors[node.output].size
 
 
 def _has_sums(node: Node, loss: Loss) -> bool:

@@ -58,15 +58,18 @@ class Trainer:
     @property
     def lr(self) -> float:
         """The learning rate; finite and not negative, kept as float32."""
+        self._open()
         return float(self._lr)
 
     @lr.setter
     def lr(self, value: float) -> None:
+        self._open()
         self._lr = _factor("lr", value)
 
     @property
     def momentum(self) -> float:
         """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first, float32."""
+        self._open()
         return float(self._momentum)
 
     @momentum.setter
@@ -77,6 +80,7 @@ class Trainer:
     @property
     def weight_decay(self) -> float:
         """Added to each trained weight's gradient: weight_decay * w. Biases do not decay."""
+        self._open()
         return float(self._weight_decay)
 
     @weight_decay.setter
