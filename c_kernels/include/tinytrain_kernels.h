@@ -21,7 +21,8 @@ enum {
 /* ---- types -------------------------------------------------------------------------------- */
 
 /* A window that slides over a feature map. Output pixel (y, x) reads input rows
- * y * stride_h - pad_top + [0, kernel_h), columns likewise; what lies outside does not count. */
+ * y * stride_h - pad_top + [0, kernel_h), columns likewise; what lies outside does not count. Forward,
+ * a part of the outputs is a window with fewer rows or columns and smaller, perhaps negative pads. */
 typedef struct {
     int16_t in_h, in_w, in_c;
     int16_t out_h, out_w, out_c;
@@ -59,6 +60,16 @@ typedef struct {
     int32_t exponent;
     int32_t sum[];
 } tt_sums;
+
+/* A part of a kernel's work, for whoever cannot wait for all of it: kernels with such an argument do
+ * at most `units` pieces, from number `at` on (0 at first), and leave in `at` where to go on, 0 when
+ * all is done. The other fields are theirs and 0 at first; no other argument may change in between,
+ * nor may scratch and outputs be touched. The results are those of one call. NULL: everything.
+ * A piece is the smallest that a kernel stops at: an element, a pixel, a tap of an output channel. */
+typedef struct {
+    int32_t at, units;
+    int32_t written, shift;
+} tt_part;
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
@@ -260,10 +271,12 @@ typedef struct {
 } tt_elementwise_bwd;
 
 /* dx = dy where the clip bit is 1, else 0; renormalized to the limit. dx may be dy. */
-void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx);
+void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx,
+    tt_part *part);
 
 /* y = a + b, for a value that is used twice. y may be a or b. */
-void tt_grad_add(const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y);
+void tt_grad_add(
+    const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y, tt_part *part);
 
 typedef struct {
     tt_window window;
@@ -279,13 +292,13 @@ typedef struct {
  * The builder limits dy and chooses headroom <= 8 so that sum |dy| * 2^headroom * |w| < 2^31 and
  * |dy| * 2^headroom < 2^15. Scratch: one pixel of int32 sums. */
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
-    const uint16_t *scale, tt_grad *dx, int32_t *scratch);
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
 
 /* dx[i] = sum over the output channels o of i of floor(s[o] * scale[o] / 2^15),
  * s[o] = sum over windows of dy[o] * 2^headroom * w[ky,kx,o]; bounds and units as above. */
 void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
-    const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch);
+    const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
 
 typedef struct {
@@ -297,13 +310,13 @@ typedef struct {
 /* dx = sum over windows of dy * round(2^reciprocal_bits / n) * 2^-reciprocal_bits, n being the
  * elements of that window inside the map. The builder limits dy so that the sum fits int32. */
 void tt_average_pool2d_bwd(
-    const tt_pool2d_bwd *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch);
+    const tt_pool2d_bwd *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch, tt_part *part);
 int32_t tt_average_pool2d_bwd_scratch(const tt_pool2d_bwd *p);
 
 /* dx = sum of dy over the windows whose first largest element this is. x: the input of forward;
  * reciprocal_bits is 0. */
-void tt_max_pool2d_bwd(
-    const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, tt_grad *dx, int32_t *scratch);
+void tt_max_pool2d_bwd(const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, tt_grad *dx,
+    int32_t *scratch, tt_part *part);
 int32_t tt_max_pool2d_bwd_scratch(const tt_pool2d_bwd *p);
 
 typedef struct {
@@ -315,7 +328,8 @@ typedef struct {
 
 /* dx[outer,count,inner] = dy[outer,inner] * reciprocal * 2^-reciprocal_bits;
  * reciprocal = round(2^reciprocal_bits / count) < 2^16. Scratch: `inner` int32. */
-void tt_mean_bwd(const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch);
+void tt_mean_bwd(
+    const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch, tt_part *part);
 int32_t tt_mean_bwd_scratch(const tt_mean_bwd_params *p);
 
 typedef struct {
@@ -324,7 +338,7 @@ typedef struct {
 } tt_pad_bwd_params;
 
 /* dx = the inner part of dy, renormalized to the limit. */
-void tt_pad_bwd(const tt_pad_bwd_params *p, const tt_grad *dy, tt_grad *dx);
+void tt_pad_bwd(const tt_pad_bwd_params *p, const tt_grad *dy, tt_grad *dx, tt_part *part);
 
 /* ---- backward: gradients of parameters, and their update in place ------------------------- */
 
@@ -348,7 +362,7 @@ typedef struct {
  * sum fits int32, and chooses row_shift so that out_h * ((|row's sum| >> row_shift) + 1) does. */
 void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
     tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
-    int8_t *fraction, int32_t *d);
+    int8_t *fraction, int32_t *d, tt_part *part);
 int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p);
 
 /* The same for w [kernel_h,kernel_w,out_c]; `channels` counts input channels, fraction is
@@ -356,7 +370,7 @@ int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p);
  * [channels * (out_c / in_c),kernel_h,kernel_w]. */
 void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, int8_t *fraction, int32_t *d);
+    int8_t *w, int8_t *fraction, int32_t *d, tt_part *part);
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p);
 
 typedef struct {
@@ -370,7 +384,7 @@ typedef struct {
  * builder chooses so that the forward sum fits int32. d: int32 [channels]. */
 void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, int8_t *fraction,
-    int32_t *d);
+    int32_t *d, tt_part *part);
 int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p);
 
 /* ---- updates with momentum, weight decay, batches, and weights of other precision ----------- */
@@ -417,26 +431,26 @@ typedef struct {
 /* As the kernels without suffix with a rate, updating as said above; d is scratch of that size. */
 void tt_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d);
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d, tt_part *part);
 void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d);
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d, tt_part *part);
 void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
-    int32_t *velocity, int32_t *d);
+    int32_t *velocity, int32_t *d, tt_part *part);
 
 /* As __optimizer, unless rate->accumulate: then the gradient is added to `sums` and nothing moves.
  * A gradient finer than the sums' unit is rounded with dither; the unit grows, and all sums of the
  * tensor are shifted with dither, only when one would reach 2^30. */
 void tt_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d);
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d, tt_part *part);
 void tt_depthwise_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d);
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d, tt_part *part);
 void tt_bias_bwd__batch(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
-    int32_t *velocity, tt_sums *sums, int32_t *d);
+    int32_t *velocity, tt_sums *sums, int32_t *d, tt_part *part);
 
 /* Update with the mean sums / count, count >= 1, and clear the sums. */
 void tt_weight_apply(const tt_trained *p, tt_sums *sums, int32_t count, tt_rate *rate,

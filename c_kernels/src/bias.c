@@ -1,5 +1,6 @@
 /* The gradient of a bias: the sum of the output gradient over all pixels. */
 #include "tt_optimizer.h"
+#include "tt_part.h"
 
 int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p) {
     return 4 * p->channels;
@@ -22,23 +23,25 @@ static void update_bias(int32_t delta, int32_t limit, int32_t *bias, int8_t *fra
     *fraction = (int8_t)rest;
 }
 
-static void sum_pixels(const tt_bias_bwd_params *p, const tt_grad *dy, int32_t *d) {
-    for (int32_t o = 0; o < p->channels; o++) {
+/* 1 when the sums are complete, 0 where a part ends. */
+static int sum_pixels(const tt_bias_bwd_params *p, const tt_grad *dy, int32_t *d, tt_part *part) {
+    tt_span span = tt_part_take(part, p->pixels);
+    for (int32_t o = 0; span.first == 0 && o < p->channels; o++) {
         d[o] = 0;
     }
-    const tt_mantissa *g = dy->mantissa;
-    for (int32_t pixel = 0; pixel < p->pixels; pixel++) {
+    const tt_mantissa *g = dy->mantissa + span.first * p->channels;
+    for (int32_t pixel = span.first; pixel < span.last; pixel++) {
         for (int32_t o = 0; o < p->channels; o++) {
             d[o] = TT_ASSERT_RANGE((tt_wide)d[o] + *g++);
         }
     }
+    return span.last == p->pixels;
 }
 
 void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, int8_t *fraction,
-    int32_t *d) {
-    sum_pixels(p, dy, d);
-    if (rate == NULL) {
+    int32_t *d, tt_part *part) {
+    if (!sum_pixels(p, dy, d, part) || rate == NULL) {
         return;
     }
     for (int32_t o = 0; o < p->channels; o++) {
@@ -49,8 +52,10 @@ void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
 
 void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
-    int32_t *velocity, int32_t *d) {
-    sum_pixels(&p->gradient, dy, d);
+    int32_t *velocity, int32_t *d, tt_part *part) {
+    if (!sum_pixels(&p->gradient, dy, d, part)) {
+        return;
+    }
     for (int32_t o = 0; o < p->gradient.channels; o++) {
         tt_factor factor = {step_mantissa[o], step_exponent[o] + dy->exponent};
         tt_optimize_bias(&p->optimizer, rate, rate, factor, o, d[o], bias, fraction, velocity);
@@ -59,13 +64,15 @@ void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt
 
 void tt_bias_bwd__batch(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
-    int32_t *velocity, tt_sums *sums, int32_t *d) {
+    int32_t *velocity, tt_sums *sums, int32_t *d, tt_part *part) {
     if (!rate->accumulate) {
         tt_bias_bwd__optimizer(
-            p, dy, rate, step_mantissa, step_exponent, bias, fraction, velocity, d);
+            p, dy, rate, step_mantissa, step_exponent, bias, fraction, velocity, d, part);
         return;
     }
-    sum_pixels(&p->gradient, dy, d);
+    if (!sum_pixels(&p->gradient, dy, d, part)) {
+        return;
+    }
     int32_t n = p->gradient.channels;
     tt_accumulate(sums, n, rate, d, 0, n, dy->exponent);
 }

@@ -79,13 +79,16 @@ static void add_tap(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy, 
 }
 
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
-    const uint16_t *scale, tt_grad *dx, int32_t *scratch) {
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
-    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent + p->exponent);
-    tt_cover rows = tt_cover_begin(win->pad_top, win->stride_h);
-    for (int32_t y = 0; y < win->in_h; y++, tt_cover_next(&rows, win->stride_h)) {
-        tt_cover columns = tt_cover_begin(win->pad_left, win->stride_w);
-        for (int32_t x = 0; x < win->in_w; x++, tt_cover_next(&columns, win->stride_w)) {
+    tt_span span = tt_part_take(part, win->in_h * win->in_w);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
+    int32_t y = (int32_t)tt_divide((uint32_t)span.first, (uint32_t)win->in_w);
+    int32_t x = span.first - y * win->in_w;
+    tt_cover rows = tt_cover_begin(win->pad_top + y, win->stride_h);
+    for (int32_t left = span.last - span.first; left > 0; x = 0) {
+        tt_cover columns = tt_cover_begin(win->pad_left + x, win->stride_w);
+        for (; x < win->in_w && left > 0; x++, left--, tt_cover_next(&columns, win->stride_w)) {
             for (int32_t i = 0; i < win->in_c; i++) {
                 scratch[i] = 0;
             }
@@ -95,39 +98,72 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
             }
             tt_grad_push(&writer, scratch, win->in_c);
         }
+        tt_cover_next(&rows, win->stride_h);
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }
 
 int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     return 4 * p->window.kernel_h * p->window.kernel_w * p->channels;
 }
 
-/* The sums of output channel o: d [kernel_h,kernel_w,channels]. */
-static void weight_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
-    int32_t o, int32_t *d) {
+/* Output channels one after the other, each tap by tap: a part may end between any two. */
+typedef struct {
+    int32_t o, tap; /* the next */
+    int32_t left;   /* taps of this part */
+} sums_at;
+
+static sums_at sums_begin(const tt_conv2d_bwd_weight_params *p, tt_part *part) {
+    int32_t taps = p->window.kernel_h * p->window.kernel_w;
+    tt_span span = tt_part_take(part, p->window.out_c * taps);
+    int32_t o = (int32_t)tt_divide((uint32_t)span.first, (uint32_t)taps);
+    sums_at at = {o, span.first - o * taps, span.last - span.first};
+    return at;
+}
+
+/* Go on with the sums of output channel at->o, d [kernel_h,kernel_w,channels]; 1 when they are
+ * complete, at->o being the next channel then; 0 where the part ends. */
+static int next_sums(sums_at *at, const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, int32_t *d) {
     const tt_window *win = &p->window;
+    int32_t tap = 0;
     for (int32_t ky = 0; ky < win->kernel_h; ky++) {
-        for (int32_t kx = 0; kx < win->kernel_w; kx++) {
+        for (int32_t kx = 0; kx < win->kernel_w; kx++, tap++) {
+            if (tap < at->tap) {
+                continue;
+            }
+            if (at->left == 0) {
+                return 0;
+            }
             tt_tap t = tt_tap_of(win, ky, kx);
             for (int32_t i = 0; i < p->channels; i++) {
-                *d++ = tt_tap_sum(&t, dy->mantissa + o, x + i, p->in_zero, p->row_shift);
+                d[tap * p->channels + i] =
+                    tt_tap_sum(&t, dy->mantissa + at->o, x + i, p->in_zero, p->row_shift);
             }
+            at->tap++;
+            at->left--;
         }
     }
+    at->tap = 0;
+    at->o++;
+    return 1;
 }
 
 void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
     tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
-    int8_t *fraction, int32_t *d) {
+    int8_t *fraction, int32_t *d, tt_part *part) {
     const tt_window *win = &p->window;
     int32_t taps = win->kernel_h * win->kernel_w;
-    for (int32_t o = 0; o < win->out_c; o++) {
-        weight_sums(p, dy, x, o, d);
+    sums_at at = sums_begin(p, part);
+    w += at.o * taps * win->in_c;
+    fraction += at.o * taps * p->channels;
+    d += rate == NULL ? at.o * taps * p->channels : 0;
+    while (at.left > 0 && next_sums(&at, p, dy, x, d)) {
         if (rate == NULL) {
             d += taps * p->channels;
             continue;
         }
+        int32_t o = at.o - 1;
         tt_step step =
             tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent + p->row_shift);
         const int32_t *sum = d;
@@ -142,10 +178,11 @@ void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *d
 
 void tt_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d) {
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d, tt_part *part) {
     int32_t exponent = dy->exponent + p->gradient.row_shift;
-    for (int32_t o = 0; o < p->trained.rows; o++) {
-        weight_sums(&p->gradient, dy, x, o, d);
+    sums_at at = sums_begin(&p->gradient, part);
+    while (at.left > 0 && next_sums(&at, &p->gradient, dy, x, d)) {
+        int32_t o = at.o - 1;
         tt_factor factor = {step_mantissa[o], step_exponent[o] + exponent};
         tt_optimize_weights(&p->trained, rate, rate, factor, o, d, w, fraction, velocity);
     }
@@ -153,18 +190,19 @@ void tt_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_g
 
 void tt_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d) {
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d, tt_part *part) {
     if (!rate->accumulate) {
         tt_conv2d_bwd_weight__optimizer(
-            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d);
+            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d, part);
         return;
     }
     int32_t row = p->trained.groups * p->trained.run, exponent = dy->exponent;
     if (exponent != TT_ZERO_EXPONENT) {
         exponent += p->gradient.row_shift;
     }
-    for (int32_t o = 0; o < p->trained.rows; o++) {
-        weight_sums(&p->gradient, dy, x, o, d);
-        tt_accumulate(sums, p->trained.rows * row, rate, d, o * row, row, exponent);
+    sums_at at = sums_begin(&p->gradient, part);
+    while (at.left > 0 && next_sums(&at, &p->gradient, dy, x, d)) {
+        int32_t first = (at.o - 1) * row;
+        tt_accumulate(sums, p->trained.rows * row, rate, d, first, row, exponent);
     }
 }

@@ -51,16 +51,19 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
 }
 
 void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
-    const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch) {
+    const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
     int32_t per_input = (int32_t)tt_divide((uint32_t)win->out_c, (uint32_t)win->in_c);
     int32_t *sums = scratch + win->in_c; /* [out_c] */
     int32_t one = 1 << p->headroom;
-    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent + p->exponent);
-    tt_cover rows = tt_cover_begin(win->pad_top, win->stride_h);
-    for (int32_t y = 0; y < win->in_h; y++, tt_cover_next(&rows, win->stride_h)) {
-        tt_cover columns = tt_cover_begin(win->pad_left, win->stride_w);
-        for (int32_t x = 0; x < win->in_w; x++, tt_cover_next(&columns, win->stride_w)) {
+    tt_span span = tt_part_take(part, win->in_h * win->in_w);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
+    int32_t y = (int32_t)tt_divide((uint32_t)span.first, (uint32_t)win->in_w);
+    int32_t x = span.first - y * win->in_w;
+    tt_cover rows = tt_cover_begin(win->pad_top + y, win->stride_h);
+    for (int32_t left = span.last - span.first; left > 0; x = 0) {
+        tt_cover columns = tt_cover_begin(win->pad_left + x, win->stride_w);
+        for (; x < win->in_w && left > 0; x++, left--, tt_cover_next(&columns, win->stride_w)) {
             for (int32_t o = 0; o < win->out_c; o++) {
                 sums[o] = 0;
             }
@@ -81,18 +84,24 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
             }
             tt_grad_push(&writer, scratch, win->in_c);
         }
+        tt_cover_next(&rows, win->stride_h);
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }
 
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     return 4 * p->window.kernel_h * p->window.kernel_w;
 }
 
+static int32_t per_input(const tt_conv2d_bwd_weight_params *p) {
+    return (int32_t)tt_divide((uint32_t)p->window.out_c, (uint32_t)p->window.in_c);
+}
+
 /* The sums of output channel o: d [kernel_h,kernel_w]. */
 static void channel_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
     int32_t o, int32_t *d) {
     const tt_window *win = &p->window;
+    x += tt_divide((uint32_t)o, (uint32_t)per_input(p));
     for (int32_t ky = 0; ky < win->kernel_h; ky++) {
         for (int32_t kx = 0; kx < win->kernel_w; kx++) {
             tt_tap t = tt_tap_of(win, ky, kx);
@@ -103,48 +112,33 @@ static void channel_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy
 
 void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, int8_t *fraction, int32_t *d) {
+    int8_t *w, int8_t *fraction, int32_t *d, tt_part *part) {
     const tt_window *win = &p->window;
-    int32_t per_input = (int32_t)tt_divide((uint32_t)win->out_c, (uint32_t)win->in_c);
-    int32_t taps = win->kernel_h * win->kernel_w, trained = p->channels * per_input;
-    for (int32_t o = 0, c = 0; c < p->channels; c++) {
-        for (int32_t m = 0; m < per_input; m++, o++) {
-            channel_sums(p, dy, x + c, o, d);
-            if (rate == NULL) {
-                d += taps;
-                continue;
-            }
-            tt_step step =
-                tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent + p->row_shift);
-            for (int32_t tap = 0; tap < taps; tap++) {
-                tt_update_weight(tt_delta(rate, step, d[tap]), w + tap * win->out_c + o,
-                    fraction + tap * trained + o);
-            }
+    int32_t taps = win->kernel_h * win->kernel_w, trained = p->channels * per_input(p);
+    tt_span span = tt_part_take(part, trained);
+    d += rate == NULL ? span.first * taps : 0;
+    for (int32_t o = span.first; o < span.last; o++) {
+        channel_sums(p, dy, x, o, d);
+        if (rate == NULL) {
+            d += taps;
+            continue;
+        }
+        tt_step step =
+            tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent + p->row_shift);
+        for (int32_t tap = 0; tap < taps; tap++) {
+            tt_update_weight(tt_delta(rate, step, d[tap]), w + tap * win->out_c + o,
+                fraction + tap * trained + o);
         }
     }
 }
 
-static int32_t per_input(const tt_conv2d_bwd_weight_params *p) {
-    return (int32_t)tt_divide((uint32_t)p->window.out_c, (uint32_t)p->window.in_c);
-}
-
-/* The sums of output channel o, o going from 0 up; *left counts the outputs of one input. */
-static const int8_t *next_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
-    const int8_t *x, int32_t o, int32_t *left, int32_t *d) {
-    channel_sums(p, dy, x, o, d);
-    if (--*left > 0) {
-        return x;
-    }
-    *left = per_input(p);
-    return x + 1;
-}
-
 void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d) {
-    int32_t exponent = dy->exponent + p->gradient.row_shift, left = per_input(&p->gradient);
-    for (int32_t o = 0; o < p->trained.rows; o++) {
-        x = next_sums(&p->gradient, dy, x, o, &left, d);
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d, tt_part *part) {
+    int32_t exponent = dy->exponent + p->gradient.row_shift;
+    tt_span span = tt_part_take(part, p->trained.rows);
+    for (int32_t o = span.first; o < span.last; o++) {
+        channel_sums(&p->gradient, dy, x, o, d);
         tt_factor factor = {step_mantissa[o], step_exponent[o] + exponent};
         tt_optimize_weights(&p->trained, rate, rate, factor, o, d, w, fraction, velocity);
     }
@@ -152,19 +146,19 @@ void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, 
 
 void tt_depthwise_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
-    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d) {
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d, tt_part *part) {
     if (!rate->accumulate) {
         tt_depthwise_conv2d_bwd_weight__optimizer(
-            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d);
+            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d, part);
         return;
     }
     int32_t row = p->trained.groups * p->trained.run, exponent = dy->exponent;
-    int32_t left = per_input(&p->gradient);
     if (exponent != TT_ZERO_EXPONENT) {
         exponent += p->gradient.row_shift;
     }
-    for (int32_t o = 0; o < p->trained.rows; o++) {
-        x = next_sums(&p->gradient, dy, x, o, &left, d);
+    tt_span span = tt_part_take(part, p->trained.rows);
+    for (int32_t o = span.first; o < span.last; o++) {
+        channel_sums(&p->gradient, dy, x, o, d);
         tt_accumulate(sums, p->trained.rows * row, rate, d, o * row, row, exponent);
     }
 }

@@ -56,13 +56,35 @@ void tt_grad_end(tt_grad_writer *writer) {
     grad->exponent = writer->exponent + writer->shift - up;
 }
 
-void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx) {
-    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent);
-    for (int32_t i = 0; i < p->size; i++) {
+tt_grad_writer tt_grad_resume(tt_grad *grad, int32_t limit, int32_t exponent, const tt_part *part) {
+    tt_grad_writer writer = tt_grad_begin(grad, limit, exponent);
+    if (part != NULL) {
+        writer.written = part->written;
+        writer.shift = part->shift;
+    }
+    return writer;
+}
+
+void tt_grad_pause(tt_grad_writer *writer, tt_part *part) {
+    int done = part == NULL || part->at == 0;
+    if (done) {
+        tt_grad_end(writer);
+    }
+    if (part != NULL) {
+        part->written = done ? 0 : writer->written;
+        part->shift = done ? 0 : writer->shift;
+    }
+}
+
+void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx,
+    tt_part *part) {
+    tt_span span = tt_part_take(part, p->size);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent, part);
+    for (int32_t i = span.first; i < span.last; i++) {
         int32_t kept = (clip[i >> 3] >> (i & 7)) & 1 ? dy->mantissa[i] : 0;
         tt_grad_push_one(&writer, kept);
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }
 
 /* By how many bits mantissas are shifted up before they are aligned: what 32 bits have room for. */
@@ -73,13 +95,15 @@ static inline int32_t align(int32_t mantissa, int32_t shift) {
     return shift > 0 ? mantissa * (1 << shift) : tt_shift_toward_zero(mantissa, -shift);
 }
 
-void tt_grad_add(const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y) {
+void tt_grad_add(
+    const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y, tt_part *part) {
     int32_t exponent = tt_max(a->exponent, b->exponent) - ALIGN_BITS;
     int32_t a_shift = a->exponent - exponent, b_shift = b->exponent - exponent;
-    tt_grad_writer writer = tt_grad_begin(y, p->limit, exponent);
-    for (int32_t i = 0; i < p->size; i++) {
+    tt_span span = tt_part_take(part, p->size);
+    tt_grad_writer writer = tt_grad_resume(y, p->limit, exponent, part);
+    for (int32_t i = span.first; i < span.last; i++) {
         tt_wide sum = align(a->mantissa[i], a_shift) + align(b->mantissa[i], b_shift);
         tt_grad_push_one(&writer, TT_ASSERT_RANGE(sum));
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }

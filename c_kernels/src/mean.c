@@ -20,10 +20,13 @@ int32_t tt_mean_bwd_scratch(const tt_mean_bwd_params *p) {
     return 4 * p->inner;
 }
 
-void tt_mean_bwd(const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch) {
+void tt_mean_bwd(
+    const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_mantissa *g = dy->mantissa;
-    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent - p->reciprocal_bits);
-    for (int32_t outer = 0; outer < p->outer; outer++) {
+    tt_span span = tt_part_take(part, p->outer);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent - p->reciprocal_bits, part);
+    g += span.first * p->inner;
+    for (int32_t outer = span.first; outer < span.last; outer++) {
         for (int32_t inner = 0; inner < p->inner; inner++) {
             scratch[inner] = TT_ASSERT_RANGE((tt_wide)*g++ * p->reciprocal); /* below 2^15 * 2^16 */
         }
@@ -31,5 +34,5 @@ void tt_mean_bwd(const tt_mean_bwd_params *p, const tt_grad *dy, tt_grad *dx, in
             tt_grad_push(&writer, scratch, p->inner);
         }
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }

@@ -12,16 +12,17 @@ void tt_pad_s8(const tt_pad *p, const int8_t *x, int8_t *y) {
     }
 }
 
-void tt_pad_bwd(const tt_pad_bwd_params *p, const tt_grad *dy, tt_grad *dx) {
+void tt_pad_bwd(const tt_pad_bwd_params *p, const tt_grad *dy, tt_grad *dx, tt_part *part) {
     const tt_pad *pad = &p->pad;
-    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent);
+    tt_span span = tt_part_take(part, pad->in_h);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent, part);
     const tt_mantissa *g =
-        dy->mantissa + (pad->pad_top * pad->out_w + pad->pad_left) * pad->channels;
-    for (int32_t row = 0; row < pad->in_h; row++) {
+        dy->mantissa + ((span.first + pad->pad_top) * pad->out_w + pad->pad_left) * pad->channels;
+    for (int32_t row = span.first; row < span.last; row++) {
         for (int32_t i = 0; i < pad->in_w * pad->channels; i++) {
             tt_grad_push_one(&writer, g[i]);
         }
         g += pad->out_w * pad->channels;
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }

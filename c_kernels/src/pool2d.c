@@ -95,11 +95,12 @@ static void spread_max(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, co
 }
 
 static void pool2d_bwd(const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, spread add,
-    tt_grad *dx, int32_t *sums) {
+    tt_grad *dx, int32_t *sums, tt_part *part) {
     const tt_window *w = &p->window;
-    tt_grad_writer writer = tt_grad_begin(dx, p->limit, dy->exponent - p->reciprocal_bits);
-    tt_cover rows = tt_cover_begin(w->pad_top, w->stride_h);
-    for (int32_t y = 0; y < w->in_h; y++, tt_cover_next(&rows, w->stride_h)) {
+    tt_span span = tt_part_take(part, w->in_h);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent - p->reciprocal_bits, part);
+    tt_cover rows = tt_cover_begin(w->pad_top + span.first, w->stride_h);
+    for (int32_t y = span.first; y < span.last; y++, tt_cover_next(&rows, w->stride_h)) {
         tt_cover columns = tt_cover_begin(w->pad_left, w->stride_w);
         for (int32_t column = 0; column < w->in_w; column++, tt_cover_next(&columns, w->stride_w)) {
             for (int32_t c = 0; c < w->in_c; c++) {
@@ -113,7 +114,7 @@ static void pool2d_bwd(const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *
             tt_grad_push(&writer, sums, w->in_c);
         }
     }
-    tt_grad_end(&writer);
+    tt_grad_pause(&writer, part);
 }
 
 int32_t tt_average_pool2d_bwd_scratch(const tt_pool2d_bwd *p) {
@@ -121,15 +122,15 @@ int32_t tt_average_pool2d_bwd_scratch(const tt_pool2d_bwd *p) {
 }
 
 void tt_average_pool2d_bwd(
-    const tt_pool2d_bwd *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch) {
-    pool2d_bwd(p, dy, NULL, spread_average, dx, scratch);
+    const tt_pool2d_bwd *p, const tt_grad *dy, tt_grad *dx, int32_t *scratch, tt_part *part) {
+    pool2d_bwd(p, dy, NULL, spread_average, dx, scratch, part);
 }
 
 int32_t tt_max_pool2d_bwd_scratch(const tt_pool2d_bwd *p) {
     return 4 * p->window.in_c;
 }
 
-void tt_max_pool2d_bwd(
-    const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, tt_grad *dx, int32_t *scratch) {
-    pool2d_bwd(p, dy, x, spread_max, dx, scratch);
+void tt_max_pool2d_bwd(const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, tt_grad *dx,
+    int32_t *scratch, tt_part *part) {
+    pool2d_bwd(p, dy, x, spread_max, dx, scratch, part);
 }

@@ -115,9 +115,9 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt
     tt_softmax_cross_entropy(&loss_of, a->sums, c->multiplier, c->logit_shift, label, d_logits,
                              &loss, a->scratch);
     tt_conv2d_bwd_weight(&d_w, d_logits, a->x, rate, c->step_mantissa, c->w_step, s->w,
-                         s->w_fraction, a->scratch);
+                         s->w_fraction, a->scratch, NULL);
     tt_bias_bwd(&d_bias, d_logits, rate, c->step_mantissa, c->bias_step, s->bias,
-                s->bias_fraction, a->scratch);
+                s->bias_fraction, a->scratch, NULL);
     return loss;
 }
 """

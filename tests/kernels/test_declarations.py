@@ -31,7 +31,7 @@ def test_header_references_and_tests_name_the_same_kernels() -> None:
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 def test_references_take_the_parameters_of_the_header(name: str) -> None:
-    declared = [p.name for p in declarations().function(name).parameters]
+    declared = [p.name for p in declarations().function(name).parameters if p.name != "part"]
     assert list(inspect.signature(KERNELS[name]).parameters) == declared
 
 

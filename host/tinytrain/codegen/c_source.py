@@ -24,7 +24,7 @@ from tinytrain.ir.program import (
     Tile,
     View,
 )
-from tinytrain.kernels.header import CType, declarations
+from tinytrain.kernels.header import PART, CType, declarations
 from tinytrain.plan.arena import Arena
 
 RUNTIME_NAMES = {
@@ -123,6 +123,8 @@ def _call(call: KernelCall, arena: Arena, structs: _Structs, indent: int = 4) ->
         name: _argument(argument, types.get(name), arena, structs)
         for name, argument in call.args.items()
     }
+    if function.in_parts:
+        texts[PART] = "NULL"
     arguments = ", ".join(function.arrange(texts))
     return comment + _wrap(f"{' ' * indent}{call.kernel}({arguments});", indent + 4)
 

@@ -30,7 +30,11 @@ INTEGER_RANGES: Final[Mapping[str, tuple[int, int]]] = {
 MANTISSA: Final = "tt_mantissa"
 
 # Structs that live in memory; a first parameter of another type holds a kernel's parameters.
-DATA_STRUCTS: Final = frozenset({"tt_grad", "tt_rate", "tt_sums"})
+DATA_STRUCTS: Final = frozenset({"tt_grad", "tt_rate", "tt_sums", "tt_part"})
+
+# The last parameter of kernels that can be called for a part of their work: it changes no result,
+# so that who wants everything at once need not give it.
+PART: Final = "part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,17 @@ class Function:
         return first.base if is_params and first.base not in DATA_STRUCTS else None
 
     def arrange(self, values: Mapping[str, T]) -> list[T]:
-        """Arguments given by name, in the order of the declaration."""
-        _check_names(self.name, "parameter", self.parameters, values)
-        return [values[p.name] for p in self.parameters]
+        """Arguments given by name, in the order of the declaration; `part` may be left out."""
+        declared = self.parameters
+        if self.in_parts and PART not in values:
+            declared = declared[:-1]
+        _check_names(self.name, "parameter", declared, values)
+        return [values[p.name] for p in declared]
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the kernel can be called for a part of its work."""
+        return self.parameters[-1].name == PART
 
 
 @dataclass(frozen=True, slots=True)

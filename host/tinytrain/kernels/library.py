@@ -56,7 +56,8 @@ class Library:
 
         Scalars are ints. A parameter struct is a mapping (nested ones are nested mappings). A data
         pointer takes a C-contiguous array of its element type, or one of uint8 as raw memory; None
-        is NULL. tt_grad, tt_sums and tt_rate take raw memory. cffi's own data pass unchanged.
+        is NULL. tt_grad, tt_sums and tt_rate take raw memory. cffi's own data pass unchanged. An
+        argument `part` may be left out: all is done.
         """
         result: int | None = getattr(self.lib, name)(*self.convert(name, args))
         return result
@@ -64,6 +65,8 @@ class Library:
     def convert(self, name: str, args: Sequence[object]) -> list[Any]:
         """Arguments as `call` takes them in cffi's form; arrays have to outlive it."""
         function = self.declarations.function(name)
+        if function.in_parts and len(args) == len(function.parameters) - 1:
+            args = (*args, None)
         if len(args) != len(function.parameters):
             raise TypeError(f"{name} takes {len(function.parameters)} arguments, got {len(args)}")
         converted = []

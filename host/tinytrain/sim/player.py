@@ -119,7 +119,7 @@ class _Calls:
             declared = declarations().function(call.kernel)
             arguments = kernels.convert(call.kernel, declared.arrange(values))
             for place, parameter in enumerate(declared.parameters):
-                argument = call.args[parameter.name]
+                argument = call.args.get(parameter.name)
                 if isinstance(argument, Runtime) and argument in given:
                     self._places.setdefault(argument, []).append((arguments, place))
             self._calls.append((getattr(kernels.lib, call.kernel), arguments))
