@@ -101,32 +101,32 @@ int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
         (int32_t *)(arena + 16));
     /* d#t9 */
     tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 0), (const int8_t *)(state + 24),
-        (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 8));
+        (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 8), NULL);
     /* dense_1: weight */
     tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 24), rate,
         (const uint16_t *)(weights + 104), (const int8_t *)(weights + 108), (int8_t *)(state + 24),
-        (int8_t *)(state + 28), (int32_t *)(arena + 8));
+        (int8_t *)(state + 28), (int32_t *)(arena + 8), NULL);
     /* dense_1: bias */
     tt_bias_bwd(&p8, (const tt_grad *)(arena + 0), rate, (const uint16_t *)(weights + 112),
         (const int8_t *)(weights + 116), (int32_t *)(state + 32), (int8_t *)(state + 40),
-        (int32_t *)(arena + 8));
+        (int32_t *)(arena + 8), NULL);
     /* d#t8 */
     tt_average_pool2d_bwd(&p9, (const tt_grad *)(arena + 68), (tt_grad *)(arena + 0),
-        (int32_t *)(arena + 76));
+        (int32_t *)(arena + 76), NULL);
     /* d#t8#1 */
     tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 88),
-        (tt_grad *)(arena + 0));
+        (tt_grad *)(arena + 0), NULL);
     /* d#t7 */
     tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 84),
-        (tt_grad *)(arena + 0));
+        (tt_grad *)(arena + 0), NULL);
     /* conv2d_2: weight */
     tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 156), rate,
         (const uint16_t *)(weights + 120), (const int8_t *)(weights + 124), (int8_t *)(state + 4),
-        (int8_t *)(state + 8), (int32_t *)(arena + 68));
+        (int8_t *)(state + 8), (int32_t *)(arena + 68), NULL);
     /* conv2d_2: bias */
     tt_bias_bwd(&p12, (const tt_grad *)(arena + 0), rate, (const uint16_t *)(weights + 128),
         (const int8_t *)(weights + 132), (int32_t *)(state + 12), (int8_t *)(state + 20),
-        (int32_t *)(arena + 68));
+        (int32_t *)(arena + 68), NULL);
     ++*steps;
     return loss;
 }

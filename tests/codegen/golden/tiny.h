@@ -24,7 +24,7 @@
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0xff416989u
-#define TT_MODEL_HASH_HIGH 0x0fac6d7eu
+#define TT_MODEL_HASH_LOW 0x3bf2b08du
+#define TT_MODEL_HASH_HIGH 0x534cb49bu
 
 #endif
