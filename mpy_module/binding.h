@@ -35,6 +35,7 @@ typedef struct {
     void *keep;             /* the object that owns the weights, or the block they were read into */
     const uint8_t *weights; /* payload: TT_WEIGHTS_BYTES, aligned to 4 bytes */
     uint8_t *memory;        /* state, then arena; NULL once closed */
+    bool torn;              /* a load was interrupted: the state is a mixture */
     bool in_place;          /* the weights lie where the caller has them, not in a copy of a file */
     tt_rate rate;
     uint32_t rate_bits; /* the learning rate as IEEE 754 single */
@@ -68,11 +69,20 @@ uint8_t *tt_allocate(size_t bytes);
 
 /* ---- weights_file.c --------------------------------------------------------------------------------- */
 
-/* CRC-32 (IEEE 802.3), as binascii.crc32. */
-uint32_t tt_crc32(const uint8_t *data, size_t length);
+/* CRC-32 (IEEE 802.3) of what has `crc` followed by data, as zlib's; 0 to begin with. */
+uint32_t tt_crc32(uint32_t crc, const uint8_t *data, size_t length);
+
+/* Read as much of a file as there is, at most `length`; returns how much that was. */
+size_t tt_read(mp_obj_t file, uint8_t *to, size_t length);
 
 /* args: a path, a buffer or, with weights in the firmware, nothing. */
 void tt_load_weights(tt_trainer *self, size_t n_args, const mp_obj_t *args);
+
+/* ---- checkpoint.c -------------------------------------------------------------------------------- */
+
+/* where: a path or a block device. Both return a tuple: which slot, and its sequence number. */
+mp_obj_t tt_save(const uint8_t *state, mp_obj_t where);
+mp_obj_t tt_load(tt_trainer *self, mp_obj_t where);
 
 /* ---- arguments.c: checked arguments; what is wrong raises ----------------------------------------- */
 
@@ -90,7 +100,7 @@ uint32_t tt_get_factor(
 
 /* ---- trainer.c, attributes.c: slots of the type ---------------------------------------------------- */
 
-/* The Trainer behind an object; ValueError if it is closed. */
+/* The Trainer behind an object; ValueError if it is closed, or its state is torn. */
 tt_trainer *tt_open_trainer(mp_obj_t self_in);
 
 mp_obj_t tt_trainer_make_new(

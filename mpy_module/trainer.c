@@ -3,10 +3,19 @@
 
 #include "binding.h"
 
-tt_trainer *tt_open_trainer(mp_obj_t self_in) {
+/* For what gives the state a new value as a whole. */
+static tt_trainer *tt_any_state(mp_obj_t self_in) {
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
     if (self->memory == NULL) {
         tt_refuse(MP_QSTR_ValueError, "Trainer is closed");
+    }
+    return self;
+}
+
+tt_trainer *tt_open_trainer(mp_obj_t self_in) {
+    tt_trainer *self = tt_any_state(self_in);
+    if (self->torn) {
+        tt_refuse(MP_QSTR_ValueError, "load was interrupted: load again, or reset");
     }
     return self;
 }
@@ -28,6 +37,7 @@ mp_obj_t tt_trainer_make_new(
     mp_arg_check_num(n_args, n_kw, TT_BUILTIN_WEIGHTS ? 0 : 1, 1, false);
     tt_trainer *self = mp_obj_malloc(tt_trainer, type);
     self->memory = NULL;
+    self->torn = false;
 #if TT_DECAY
     memset(&self->rate, 0, sizeof(self->rate));
     self->decay_bits = 0;
@@ -115,11 +125,24 @@ static mp_obj_t tt_trainer_classify(mp_obj_t self_in, mp_obj_t x) {
 static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_classify_obj, tt_trainer_classify);
 
 static mp_obj_t tt_trainer_reset(mp_obj_t self_in) {
-    tt_trainer *self = tt_open_trainer(self_in);
+    tt_trainer *self = tt_any_state(self_in);
     tt_model_reset(self->weights, self->memory);
+    self->torn = false;
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_reset_obj, tt_trainer_reset);
+
+#if TT_LOSS != TT_LOSS_NONE
+static mp_obj_t tt_trainer_save(mp_obj_t self_in, mp_obj_t where) {
+    return tt_save(tt_open_trainer(self_in)->memory, where);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_save_obj, tt_trainer_save);
+
+static mp_obj_t tt_trainer_load(mp_obj_t self_in, mp_obj_t where) {
+    return tt_load(tt_any_state(self_in), where);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_load_obj, tt_trainer_load);
+#endif
 
 /* The memory is left to the garbage collector: views of `state` may still refer to it. */
 static mp_obj_t tt_trainer_deinit(mp_obj_t self_in) {
@@ -158,11 +181,15 @@ static void tt_store(mp_obj_t dict, qstr name, mp_obj_t value) {
 mp_obj_t tt_trainer_dict(void) {
     static const mp_int_t input_shape[] = {TT_INPUT_SHAPE};
     static const mp_int_t output_shape[] = {TT_OUTPUT_SHAPE};
-    mp_obj_t dict = mp_obj_new_dict(22);
+    mp_obj_t dict = mp_obj_new_dict(24);
     tt_store(dict, MP_QSTR_step, MP_OBJ_FROM_PTR(&tt_trainer_step_obj));
 #if TT_BATCH
     tt_store(dict, MP_QSTR_accumulate, MP_OBJ_FROM_PTR(&tt_trainer_accumulate_obj));
     tt_store(dict, MP_QSTR_apply, MP_OBJ_FROM_PTR(&tt_trainer_apply_obj));
+#endif
+#if TT_LOSS != TT_LOSS_NONE
+    tt_store(dict, MP_QSTR_save, MP_OBJ_FROM_PTR(&tt_trainer_save_obj));
+    tt_store(dict, MP_QSTR_load, MP_OBJ_FROM_PTR(&tt_trainer_load_obj));
 #endif
     tt_store(dict, MP_QSTR_predict, MP_OBJ_FROM_PTR(&tt_trainer_predict_obj));
     tt_store(dict, MP_QSTR_classify, MP_OBJ_FROM_PTR(&tt_trainer_classify_obj));

@@ -23,6 +23,7 @@
  *   TT_MODEL_ABI           TT_ABI of the kernels that the code was generated for
  *   TT_MODEL_GRADIENT_BITS 16 or 8: TT_GRADIENT_BITS, with which all sources have to be compiled
  *   TT_MODEL_HASH_LOW      TT_MODEL_HASH_HIGH    64 bits that tell this build from others (unsigned)
+ *   TT_STATE_HASH_LOW      TT_STATE_HASH_HIGH    64 bits that tell whose state a checkpoint holds
  *   TT_WEIGHTS_BYTES       payload of model.ttw
  *   TT_STATE_BYTES         trained parameters; 0: the model only predicts
  *   TT_ARENA_BYTES
@@ -69,6 +70,20 @@ typedef struct {
     uint32_t payload_crc;   /* CRC-32 (IEEE 802.3, as zlib.crc32) of the payload */
     uint32_t reserved[2];   /* 0 */
 } tt_weights_header;
+
+/* Header of a checkpoint (.tts), 32 bytes, little endian, followed by the state. */
+#define TT_CHECKPOINT_MAGIC 0x54535454u /* "TTST" */
+#define TT_CHECKPOINT_VERSION 1u
+typedef struct {
+    uint32_t magic;       /* TT_CHECKPOINT_MAGIC */
+    uint32_t version;     /* TT_CHECKPOINT_VERSION */
+    uint32_t hash_low;    /* TT_STATE_HASH_LOW */
+    uint32_t hash_high;   /* TT_STATE_HASH_HIGH */
+    uint32_t sequence;    /* larger by one with every save; wraps around */
+    uint32_t state_bytes; /* TT_STATE_BYTES */
+    uint32_t state_crc;   /* CRC-32 of the state */
+    uint32_t header_crc;  /* CRC-32 of the 28 bytes before */
+} tt_checkpoint_header;
 
 /* Copy the parameters as they were before any training from the weights into the state. */
 void tt_model_reset(const uint8_t *weights, uint8_t *state);

@@ -1,8 +1,8 @@
 /* model.ttw: from a path or a buffer, checked against this build. */
 #include "binding.h"
 
-uint32_t tt_crc32(const uint8_t *data, size_t length) {
-    uint32_t crc = 0xffffffffu;
+uint32_t tt_crc32(uint32_t crc, const uint8_t *data, size_t length) {
+    crc = ~crc;
     for (size_t i = 0; i < length; i++) {
         crc ^= data[i];
         for (int bit = 0; bit < 8; bit++) {
@@ -31,28 +31,27 @@ static const uint8_t *tt_check_weights(const uint8_t *data, size_t length) {
             "weights: of another build; copy tinytrain.mpy and model.ttw of the same build");
     }
     data += sizeof(tt_weights_header);
-    if (tt_crc32(data, TT_WEIGHTS_BYTES) != header->payload_crc) {
+    if (tt_crc32(0, data, TT_WEIGHTS_BYTES) != header->payload_crc) {
         tt_refuse(MP_QSTR_ValueError, "weights: damaged (CRC differs); copy model.ttw again");
     }
     return data;
 }
 
-/* Read as much of a file as this build's weights take; returns how much there was. */
-static size_t tt_read(mp_obj_t file, uint8_t *block) {
+size_t tt_read(mp_obj_t file, uint8_t *to, size_t length) {
     const mp_stream_p_t *stream = mp_get_stream_raise(file, MP_STREAM_OP_READ);
-    size_t length = 0;
-    while (length < TT_FILE_BYTES) {
+    size_t done = 0;
+    while (done < length) {
         int error = 0;
-        mp_uint_t got = stream->read(file, block + length, TT_FILE_BYTES - length, &error);
+        mp_uint_t got = stream->read(file, to + done, length - done, &error);
         if (got == MP_STREAM_ERROR) {
             mp_raise_OSError(error);
         }
         if (got == 0) {
             break;
         }
-        length += got;
+        done += got;
     }
-    return length;
+    return done;
 }
 
 /* Weights in a file: in place if the file system maps it to memory (ROMFS), else read to RAM. */
@@ -65,7 +64,7 @@ static void tt_load_file(tt_trainer *self, mp_obj_t path) {
         self->keep = MP_OBJ_TO_PTR(file);
     } else {
         view.buf = self->keep = tt_allocate(TT_FILE_BYTES);
-        view.len = tt_read(file, view.buf);
+        view.len = tt_read(file, view.buf, TT_FILE_BYTES);
         mp_call_function_n_kw(mp_load_attr(file, MP_QSTR_close), 0, 0, NULL);
     }
     self->weights = tt_check_weights(view.buf, view.len);

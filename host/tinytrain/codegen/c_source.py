@@ -12,6 +12,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tinytrain.codegen.state_hash import state_hash
 from tinytrain.errors import BuildError
 from tinytrain.ir.graph import Graph, Port, plain_name
 from tinytrain.ir.program import (
@@ -38,11 +39,13 @@ RUNTIME_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """model.h and model.c; hash: 64 bits that tell this build from others."""
+    """model.h and model.c; hash: 64 bits that tell this build from others; state_hash: whose
+    trained parameters a checkpoint holds."""
 
     header: str
     body: str
     hash: int
+    state_hash: int
 
 
 @dataclass(slots=True)
@@ -107,7 +110,10 @@ def generate(graph: Graph, program: Program, arena: Arena) -> Source:
     value = int.from_bytes(digest.digest()[:8], "little")
     macros["TT_MODEL_HASH_LOW"] = f"0x{value & 0xFFFFFFFF:08x}u"
     macros["TT_MODEL_HASH_HIGH"] = f"0x{value >> 32:08x}u"
-    return Source(_header(macros), body, value)
+    whose = state_hash(graph, program)
+    macros["TT_STATE_HASH_LOW"] = f"0x{whose & 0xFFFFFFFF:08x}u"
+    macros["TT_STATE_HASH_HIGH"] = f"0x{whose >> 32:08x}u"
+    return Source(_header(macros), body, value, whose)
 
 
 LOOPS = ("row", "column")

@@ -14,6 +14,7 @@ from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
 from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import StateField
+from tinytrain.sim import checkpoint
 from tinytrain.sim.goal import Goal, Wanted, goal_of
 from tinytrain.sim.gradients import gradients
 from tinytrain.sim.module import module_of
@@ -118,6 +119,33 @@ class Trainer:
         """Forget all training."""
         module = self._open()
         module.lib.tt_model_reset(self._in(self._weights), self._out(self._state))
+
+    def save(self, where: checkpoint.Where) -> checkpoint.Found:
+        """Store the state as the newest checkpoint; which slot that is, and its sequence number.
+
+        where: a path, whose former content goes to `path~`, or an object like MicroPython's block
+        devices. What `lr` and the like are set to is not part of it.
+        """
+        self._can_train()
+        state = self.state.tobytes()
+        return checkpoint.save(where, self.compiled.source.state_hash, state)
+
+    def load(self, where: checkpoint.Where) -> checkpoint.Found:
+        """Take the newest valid checkpoint of the two; which slot, and its sequence number.
+
+        Raises FileNotFoundError if there is none, and DataError for damaged ones and those of other
+        models; the state is as it was then.
+        """
+        self._can_train()
+        state = self.state
+        found, data = checkpoint.load(where, self.compiled.source.state_hash, state.size)
+        state[:] = np.frombuffer(data, np.uint8)
+        return found
+
+    def _can_train(self) -> None:
+        self._open()
+        if self.compiled.program.loss is None:
+            raise DataError("the build only predicts: it has no state to save")
 
     def step(self, x: npt.ArrayLike, y: Wanted = None) -> float:
         """Forward, backward and update for one example; returns the loss.
