@@ -423,7 +423,9 @@ def run(
 
 
 @contextlib.contextmanager
-def served(row: Target, romfs: Path | None, flash: Path | None, log: Sink) -> Iterator[Emulator]:
+def served(
+    row: Target, romfs: Path | None, flash: Path | None, log: Sink, journal: Path | None = None
+) -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory() as tmp:
         rom = romfs_image(romfs, Path(tmp, "rom.img")) if romfs else None
         if row.family == "qemu":
@@ -432,6 +434,7 @@ def served(row: Target, romfs: Path | None, flash: Path | None, log: Sink) -> It
             options = ["--save", str(flash)] if flash else []
             if flash and flash.exists():
                 options += ["--flash", str(flash)]
+            options += ["--journal", str(journal)] if journal else []
             command = pico_command(row, rom, *options)
         else:
             raise BedError(f"{row.name} has no serial port to serve: use run")
@@ -441,12 +444,19 @@ def served(row: Target, romfs: Path | None, flash: Path | None, log: Sink) -> It
 
 
 @contextlib.contextmanager
-def serve(target: str, *, romfs: Path | None = None, flash: Path | None = None) -> Iterator[str]:
+def serve(
+    target: str,
+    *,
+    romfs: Path | None = None,
+    flash: Path | None = None,
+    journal: Path | None = None,
+) -> Iterator[str]:
     """A board that a stock 'mpremote connect PORT' can use; its prompt has answered. Gives PORT.
 
     flash: a file that keeps the Pico's flash from one session to the next.
+    journal: a file to which the Pico's flash operations are appended (pico/emu/pico.mjs).
     """
-    with served(find(target), romfs, flash, lambda data: None) as emulator:
+    with served(find(target), romfs, flash, lambda data: None, journal) as emulator:
         yield emulator.address
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 class Buffer(Protocol):
     """Anything with the buffer protocol: bytes, bytearray, array.array, memoryview."""
 
-class Trainer:
+{device}class Trainer:
     """One instance of the model.
 
     input: int8 {inputs}, scale {scale!r}, zero point {zero}; {learns}.
@@ -42,7 +42,7 @@ class Trainer:
 
         x: {size} int8. y: {wanted}.
         """
-{methods}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
+{methods}{checkpoints}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
         """The model's int8 output; with `out` nothing is allocated."""
     def classify(self, x: Buffer) -> int:
         """Index of the largest output."""
@@ -61,10 +61,27 @@ MOMENTUM = '''    momentum: float
 DECAY = '''    weight_decay: float
     """weight_decay * w is added to the gradient of each trained weight; 0 at first."""
 '''
+DEVICE = '''class BlockDevice(Protocol):
+    """Such as rp2.Flash(start=..., len=...) or esp32.Partition; each half keeps a checkpoint."""
+
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0, /) -> object: ...
+    def writeblocks(self, block: int, buffer: bytearray, offset: int = 0, /) -> object: ...
+    def ioctl(self, operation: int, argument: int, /) -> object: ...
+
+'''
 BATCH = '''    def accumulate(self, x: Buffer, {y}) -> float:
         """As step, but the gradient is added up for apply(); returns the loss."""
     def apply(self) -> None:
         """Update with the mean gradient of what was accumulated, if anything was."""
+'''
+
+
+CHECKPOINTS = '''    def save(self, where: str | BlockDevice) -> tuple[str | int, int]:
+        """Store the state as the newest checkpoint, safe against power cuts; which slot (path, or 0
+        and 1) that is, and its sequence number. A path's former content goes to `path~`."""
+    def load(self, where: str | BlockDevice) -> tuple[str | int, int]:
+        """Take the newest valid checkpoint; which slot, and its sequence number. OSError if there
+        is none, ValueError if what there is cannot be used; the state is as it was then."""
 '''
 
 
@@ -93,6 +110,8 @@ def stub(graph: Graph, program: Program) -> str:
         zero=source.quant.zero_point,
         attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
         methods=BATCH.format(y=y) if optimizer.batch else "",
+        device=DEVICE if program.loss else "",
+        checkpoints=CHECKPOINTS if program.loss else "",
         size=source.size,
         loss=program.loss.value if program.loss else "none",
         learns=learns,

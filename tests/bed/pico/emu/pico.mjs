@@ -1,8 +1,9 @@
 // pico.mjs - a Raspberry Pi Pico in rp2040js with its serial REPL on a TCP port.
 //   node pico.mjs --rp2040js DIR --bootrom FILE [--flash IMAGE] [--load OFFSET:FILE]... [--save IMAGE]
-//                              [--native LO:HI] [--xip CYCLES] [--turbo] [--port N]
+//                              [--journal FILE] [--native LO:HI] [--xip CYCLES] [--turbo] [--port N]
 //   --flash   whole flash image to start from     --load   then put a file at a flash offset
 //   --save    write the flash there when it has changed, and at the end
+//   --journal append each flash operation: 'E' or 'P', address and length (uint32), the bytes programmed
 //   --native  address range that counts as native modules (harness-page.mjs)
 //   --turbo   sleeping takes no wall time
 import fs from 'node:fs';
@@ -14,7 +15,7 @@ import { inFlash } from './xip-cache.mjs';
 
 const { values: option } = parseArgs({ options: {
   rp2040js: { type: 'string' }, bootrom: { type: 'string' }, flash: { type: 'string' },
-  load: { type: 'string', multiple: true, default: [] }, save: { type: 'string' }, native: { type: 'string', default: '0:0' }, xip: { type: 'string' },
+  load: { type: 'string', multiple: true, default: [] }, save: { type: 'string' }, journal: { type: 'string' }, native: { type: 'string', default: '0:0' }, xip: { type: 'string' },
   turbo: { type: 'boolean', default: false }, port: { type: 'string', default: '0' } } });
 
 const board = await makeBoard(option);
@@ -56,6 +57,17 @@ function runSlice(instructions) {
     const alarm = clock.nextAlarm;
     if (alarm !== null && alarm.nanos <= clock.nanosCounter) clock.tick(0);
   }
+}
+
+if (option.journal) {
+  const journal = fs.openSync(option.journal, 'a');
+  flash.onChange = (kind, address, length, data) => {
+    const head = Buffer.alloc(9);
+    head.write(kind);
+    head.writeUInt32LE(address, 1);
+    head.writeUInt32LE(length, 5);
+    fs.writeSync(journal, Buffer.concat([head, Buffer.from(data)]));
+  };
 }
 
 let savedWrites = 0;
