@@ -8,6 +8,8 @@
 
 #include "binding.h"
 
+#if TT_LOSS != TT_LOSS_NONE /* else there is nothing to save */
+
 #define TT_PIECE_BYTES 256u       /* a page of NOR flash */
 #define TT_SMALL_BLOCK_BYTES 512u /* such blocks are written whole, without an erase before */
 #define TT_SAVED_BYTES (sizeof(tt_checkpoint_header) + (size_t)(TT_STATE_BYTES))
@@ -359,3 +361,5 @@ mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
     self->torn = false;
     return tt_found(&slots, newest, slots.sequences[newest]);
 }
+
+#endif
