@@ -26,5 +26,7 @@
 #define TT_OUTPUT_ZERO 10
 #define TT_MODEL_HASH_LOW 0x3bf2b08du
 #define TT_MODEL_HASH_HIGH 0x534cb49bu
+#define TT_STATE_HASH_LOW 0xaa00d691u
+#define TT_STATE_HASH_HIGH 0x9d08f501u
 
 #endif
