@@ -46,6 +46,20 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     }
 }
 
+int32_t tt_depthwise_conv2d_s8_lead(const tt_conv2d *p) {
+    const tt_window *w = &p->window;
+    int32_t beyond = tt_window_left(w, w->out_w - 1) >= w->in_w; /* a window right of the map */
+    if (w->in_c != w->out_c || w->out_w > w->in_w || beyond) {
+        return -1;
+    }
+    /* the window of the first pixel begins so far before x; windows move at least as fast as y */
+    int32_t lead = (w->pad_top * w->in_w + w->pad_left) * w->in_c;
+    while ((lead & 3) != 0) { /* stay on the same channel */
+        lead += w->in_c;
+    }
+    return lead;
+}
+
 int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
     return 4 * (p->window.in_c + p->window.out_c);
 }

@@ -20,8 +20,7 @@ from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
 from tinytrain.passes.update import Scheme, freeze, parse_scheme
 from tinytrain.patching import choose_chains
-from tinytrain.plan.arena import Arena, plan_arena
-from tinytrain.plan.lifetime import lifetimes
+from tinytrain.plan.arena import Arena, plan_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program
     chains = choose_chains(graph, program, options.patches)
     if chains:
         program = with_chains(chains=chains)
-    return program, plan_arena(lifetimes(program))
+    return plan_program(program)
 
 
 def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:

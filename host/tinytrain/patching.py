@@ -24,7 +24,7 @@ from tinytrain.passes.patches import (
     work_bytes,
 )
 from tinytrain.passes.storage import aligned
-from tinytrain.plan.lifetime import lifetimes
+from tinytrain.plan.lifetime import sharings, storages
 
 LONGEST = 10  # layers in a chain; the overlap of tiles grows with each
 GROWTH = 1.02  # by which the peak is relaxed while tiles cost too much
@@ -97,7 +97,7 @@ def choose_chains(graph: Graph, program: Program, percent: int) -> tuple[Chain, 
 
 def _timelines(program: Program) -> list[_Timeline]:
     """Of predict, and of step if there is one; ticks run through both."""
-    storages = lifetimes(program)
+    shared = storages(program, sharings(program))
     found, start = [], 0
     for calls in (program.predict, program.step):
         ticks = range(start, start + len(calls))
@@ -113,9 +113,7 @@ def _timelines(program: Program) -> list[_Timeline]:
         if program.output.name in touched:
             touched[program.output.name].append(ticks[-1])
         spans = {name: (min(at), max(at)) for name, at in touched.items() if name in sizes}
-        live = {
-            t: sum(s.nbytes for s in storages if any(a <= t <= b for a, b in s.live)) for t in ticks
-        }
+        live = {t: sum(s.extent(t) for s in shared) for t in ticks}
         if calls:
             found.append(_Timeline(nodes, spans, sizes, live))
         start += len(calls)

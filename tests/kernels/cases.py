@@ -630,11 +630,11 @@ def loss_bits(m: Maker) -> Args:
     return [m.pick(0, 1, INT32_MAX, 2**30, m.int(0, INT32_MAX))]
 
 
-# ---- scratch sizes ---------------------------------------------------------------------------
+# ---- what is asked ---------------------------------------------------------------------------
 
 
 def _of_params(kernel: Case) -> Case:
-    """The case of a scratch function: the parameters of its kernel's case."""
+    """The case of a function that is asked about a kernel: the parameters of its kernel's case."""
 
     def make(m: Maker) -> Args:
         return kernel(m)[:1]
@@ -643,5 +643,6 @@ def _of_params(kernel: Case) -> Case:
 
 
 for _name in list(CASES):
-    if f"{_name}_scratch" in library().declarations.functions:
-        CASES[f"{_name}_scratch"] = _of_params(CASES[_name])
+    for _asked in (f"{_name}_scratch", f"{_name}_lead"):
+        if _asked in library().declarations.functions:
+            CASES[_asked] = _of_params(CASES[_name])

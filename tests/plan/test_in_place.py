@@ -11,7 +11,7 @@ from support.zoo import ZOO
 from tinytrain.compilation import Compiled
 from tinytrain.ir.program import Buffer, Program, Region
 from tinytrain.passes.storage import aligned
-from tinytrain.plan.arena import Arena
+from tinytrain.plan.arena import Arena, plan_arena
 from tinytrain.plan.lifetime import lifetimes
 from tinytrain.sim.interpreter import Interpreter
 
@@ -60,7 +60,8 @@ def test_many_random_graphs() -> None:
 
 
 def merged(program: Program) -> set[frozenset[str]]:
-    return {frozenset(b.name for b in s.buffers) for s in lifetimes(program) if len(s.buffers) > 1}
+    storages = lifetimes(program)
+    return {frozenset(p.buffer.name for p in s.parts) for s in storages if len(s.parts) > 1}
 
 
 def test_sum_takes_over_an_operand() -> None:
@@ -97,6 +98,27 @@ def test_chain_in_place() -> None:
     compiled = net.model(x, y).compiled("none")
     assert len(compiled.arena.storages) == 1 and compiled.arena.nbytes == 32
     check(compiled, net.model(x, y).noise(0, 3), np.zeros(3, int))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_depthwise_over_its_input(kernel: int, stride: int) -> None:
+    """A wide middle between narrow ends: its input and output lie over each other."""
+    net = Net()
+    x = net.input(1, 9, 10, 2)
+    middle = net.depthwise(net.conv(x, 24), (kernel, kernel), (stride, stride))
+    model = net.model(x, net.dense(net.flatten(net.conv(middle, 2)), 3))
+    compiled = model.compiled("last:1")
+    (call,) = (c for c in compiled.program.predict if "depthwise" in c.kernel)
+    x, y = (compiled.arena.offsets[call.args[k].name] for k in "xy")
+    assert 0 < x - y < 9 * 10 * 24
+    assert compiled.arena.nbytes < compiled_apart(compiled)
+    check(compiled, *examples_of_classes(model, 3, 8))
+
+
+def compiled_apart(compiled: Compiled) -> int:
+    """Bytes of an arena in which only what works in place shares memory."""
+    return plan_arena(lifetimes(compiled.program)).nbytes
 
 
 def test_sum_of_a_tensor_with_itself() -> None:

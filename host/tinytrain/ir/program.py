@@ -96,6 +96,8 @@ class KernelCall:
     node: name of the graph node it belongs to. comment: for readers of the generated C.
     macs: multiply-accumulates.
     inplace: (output, input) arguments that may share memory if the input is not needed later.
+    overlap: (output, input, lead) arguments that may overlap then if the output begins at least
+    `lead` bytes before the input.
     body: calls that take the place of a kernel, run for each of `tiles` (rows, columns); the outer
     call then stands for all of them: its buffers are theirs, its macs the sum.
     extra_macs: those of `macs` that computing tile by tile adds.
@@ -110,6 +112,7 @@ class KernelCall:
     body: tuple[KernelCall, ...] = ()
     tiles: tuple[int, int] = (1, 1)
     extra_macs: int = 0
+    overlap: tuple[tuple[str, str, int], ...] = ()
 
     def buffers(self) -> Iterator[Buffer]:
         """The buffers that the call touches, those of its body included."""

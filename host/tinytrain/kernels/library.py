@@ -84,6 +84,14 @@ class Library:
             return 0
         return self.call(function, params) or 0
 
+    def lead_bytes(self, kernel: str, params: Mapping[str, object]) -> int:
+        """By how many bytes y may begin before x so that both may overlap; -1: never."""
+        function = f"{kernel}_lead"
+        if function not in self.declarations.functions:
+            return -1
+        lead = self.call(function, params)
+        return -1 if lead is None else lead
+
     def struct(self, name: str, values: Mapping[str, object]) -> Any:
         """A new C struct with these values; every field must be given."""
         self.declarations.check(name, values)

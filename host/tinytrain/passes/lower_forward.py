@@ -294,7 +294,16 @@ def lower_node(c: ForwardContext, node: Node) -> KernelCall:
             "too far apart for a multiplier; quantize the model with a representative data set"
         ) from error
     _check_sizes(c.graph, node, rule.kernel, args["p"])
-    return KernelCall(rule.kernel, args, node.name, comment, macs_of(node), rule.inplace)
+    overlap = _overlap(rule.kernel, args["p"])
+    macs = macs_of(node)
+    return KernelCall(rule.kernel, args, node.name, comment, macs, rule.inplace, overlap=overlap)
+
+
+def _overlap(kernel: str, p: Argument) -> tuple[tuple[str, str, int], ...]:
+    """How far y has to begin before x, as the kernel says, for both to overlap."""
+    assert isinstance(p, Mapping)
+    lead = library().lead_bytes(kernel, p)
+    return (("y", "x", lead),) if lead >= 0 else ()
 
 
 def _check_sizes(graph: Graph, node: Node, kernel: str, p: Argument) -> None:

@@ -1,97 +1,91 @@
-"""Offsets in the arena: place storages one after the other, each as low as it fits.
+"""The arena: which buffers share memory, and where each lies.
 
-Several orders are tried, each again with what ended highest moved to its front, and the best result
-is kept. It is compared with the lower bound, the largest sum of storages alive at one tick.
+Working in place costs nothing and is always taken. Overlapping memory binds two buffers together at
+a fixed distance, which can make placing harder, so it is taken only where it lowers the arena: at
+the peak, again and again, as long as the peak has such a chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from tinytrain.plan.lifetime import Storage
+from tinytrain.ir.program import Program
+from tinytrain.plan.lifetime import Sharing, Storage, sharings, storages
+from tinytrain.plan.order import reorder
+from tinytrain.plan.placement import place
 
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """nbytes of arena, offsets by buffer name, the lower bound and the tick where it is reached."""
+    """nbytes of arena, offsets by buffer name, the lower bound and the tick where it is reached.
+
+    The lower bound is the largest sum of storages alive at one tick. optimal: no placement of these
+    storages takes fewer bytes. order_bound: what the best order needs at its peak, with all the
+    sharing that is possible there; if order_exact, no order needs less.
+    """
 
     nbytes: int
     offsets: Mapping[str, int]
     lower_bound: int
     peak_tick: int
     storages: tuple[Storage, ...]
+    optimal: bool = False
+    order_bound: int = 0
+    order_exact: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """Whether no order and no placement of these calls takes fewer bytes."""
+        return self.order_exact and self.nbytes == self.order_bound
 
 
-ROUNDS = 12
+def plan_program(program: Program) -> tuple[Program, Arena]:
+    """The program with its calls in the best order found, and its arena; deterministic."""
+    ordered = reorder(program)
+    arena = plan_calls(ordered.program)
+    return ordered.program, replace(arena, order_bound=ordered.bound, order_exact=ordered.exact)
 
 
-def plan_arena(storages: Sequence[Storage]) -> Arena:
-    """Place all storages; deterministic."""
-    bound, tick = _lower_bound(storages)
-    rivals = [
-        [j for j, other in enumerate(storages) if j != i and one.overlaps(other)]
-        for i, one in enumerate(storages)
-    ]
-    placed = [_best_of_rounds(storages, rivals, order, bound) for order in _orders(storages)]
-    size, offsets = min(placed, key=lambda pair: pair[0])
-    named = {b.name: offsets[i] for i, s in enumerate(storages) for b in s.buffers}
-    return Arena(size, named, bound, tick, tuple(storages))
-
-
-def _best_of_rounds(
-    storages: Sequence[Storage], rivals: Sequence[Sequence[int]], order: list[int], bound: int
-) -> tuple[int, dict[int, int]]:
-    """Size and offsets; each round begins with what stood highest in the one before."""
-    best: tuple[int, dict[int, int]] | None = None
-    for _ in range(ROUNDS):
-        offsets = _place(storages, rivals, order)
-        size, highest = max(((offsets[i] + storages[i].nbytes, i) for i in order), default=(0, -1))
-        if best is None or size < best[0]:
-            best = size, offsets
-        if size == bound:
-            break
-        order = [highest, *(i for i in order if i != highest)]
-    assert best is not None
+def plan_calls(program: Program) -> Arena:
+    """The arena of a program whose calls run in the order given."""
+    chances = sharings(program)
+    chosen = [s for s in chances if s.lead == 0]
+    made = storages(program, chosen)
+    best = plan_arena(made)
+    rest = [s for s in chances if s.lead > 0]
+    while candidate := _at(_peak(made)[1], rest):
+        rest.remove(candidate)
+        chosen = [*chosen, candidate]
+        made = storages(program, chosen)
+        if _peak(made)[0] < best.nbytes:
+            best = min(best, plan_arena(made), key=lambda arena: arena.nbytes)
     return best
 
 
-def _orders(storages: Sequence[Storage]) -> list[list[int]]:
-    def duration(s: Storage) -> int:
-        return sum(b - a + 1 for a, b in s.live)
-
-    keys: list[Callable[[int], tuple[int, ...]]] = [
-        lambda i: (-storages[i].nbytes, -duration(storages[i]), i),
-        lambda i: (-duration(storages[i]), -storages[i].nbytes, i),
-        lambda i: (-storages[i].nbytes * duration(storages[i]), i),
-        lambda i: (storages[i].live[0][0], -storages[i].nbytes, i),
-        lambda i: (-storages[i].live[-1][1], -storages[i].nbytes, i),
-    ]
-    return [sorted(range(len(storages)), key=key) for key in keys]
+def _at(tick: int, chances: Sequence[Sharing]) -> Sharing | None:
+    return next((s for s in chances if s.tick == tick), None)
 
 
-def _place(
-    storages: Sequence[Storage], rivals: Sequence[Sequence[int]], order: Sequence[int]
-) -> dict[int, int]:
-    """Offsets, each as low as it fits; rivals: for each storage those alive beside it."""
-    offsets: dict[int, int] = {}
-    for i in order:
-        taken = sorted(
-            (offsets[j], offsets[j] + storages[j].nbytes) for j in rivals[i] if j in offsets
-        )
-        at = 0
-        for start, end in taken:
-            if at + storages[i].nbytes <= start:
-                break
-            at = max(at, end)
-        offsets[i] = at
-    return offsets
+def plan_arena(parts: Sequence[Storage]) -> Arena:
+    """Place all storages; deterministic."""
+    bound, tick = _peak(parts)
+    placed = place(parts, bound)
+    offsets = {
+        part.buffer.name: offset + part.at
+        for storage, offset in zip(parts, placed.offsets, strict=True)
+        for part in storage.parts
+    }
+    return Arena(placed.nbytes, offsets, bound, tick, tuple(parts), placed.optimal)
 
 
-def _lower_bound(storages: Sequence[Storage]) -> tuple[int, int]:
-    """Largest sum of live bytes, and the first tick that reaches it."""
-    starts = sorted({a for s in storages for a, _ in s.live})
-    sums = [
-        (sum(s.nbytes for s in storages if any(a <= t <= b for a, b in s.live)), t) for t in starts
-    ]
-    return max(sums, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))
+def tick_loads(parts: Sequence[Storage]) -> Mapping[int, int]:
+    """Bytes in use at each tick where something begins to live, so at the peak too."""
+    starts = sorted({a for s in parts for a, _ in s.live})
+    return {t: sum(s.extent(t) for s in parts) for t in starts}
+
+
+def _peak(parts: Sequence[Storage]) -> tuple[int, int]:
+    """The largest load, and the first tick that has it."""
+    loads = ((n, t) for t, n in tick_loads(parts).items())
+    return max(loads, key=lambda pair: (pair[0], -pair[1]), default=(0, 0))

@@ -148,9 +148,9 @@ def peak(program: Program, arena: Arena) -> str:
         return "0 bytes"
     call = calls[arena.peak_tick]
     phase = "predict" if arena.peak_tick < len(program.predict) else "step"
-    live = [s for s in arena.storages if any(a <= arena.peak_tick <= b for a, b in s.live)]
-    live.sort(key=lambda s: -s.nbytes)
-    largest = ", ".join(f"{s.name} {s.nbytes:,}" for s in live[:3])
+    live = [p for s in arena.storages for p in s.alive(arena.peak_tick)]
+    live.sort(key=lambda p: -p.nbytes)
+    largest = ", ".join(f"{p.buffer.name} {p.nbytes:,}" for p in live[:3])
     return f"{phase}, {call.kernel} of {call.node}: {largest}"
 
 

@@ -13,8 +13,7 @@ from tinytrain.ir.ops import DepthwiseConv2D
 from tinytrain.ir.program import KernelCall, Region
 from tinytrain.kernels.library import Library, grad_exponent
 from tinytrain.passes.lower import lower
-from tinytrain.plan.arena import plan_arena
-from tinytrain.plan.lifetime import lifetimes
+from tinytrain.plan.arena import plan_calls
 from tinytrain.sim.goal import Goal
 from tinytrain.sim.interpreter import Bytes, Interpreter
 
@@ -39,7 +38,7 @@ def gradients(
         optimizer=built.optimizer,
         keep_gradients=True,
     )
-    machine = Interpreter(program, plan_arena(lifetimes(program)), kernels)
+    machine = Interpreter(program, plan_calls(program), kernels)
     machine.memory[Region.STATE][: state.size] = state
     found: dict[str, npt.NDArray[np.float64]] = {}
 

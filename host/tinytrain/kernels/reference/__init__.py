@@ -36,6 +36,7 @@ _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     conv2d.conv2d_s32,
     depthwise_conv2d.depthwise_conv2d_s8,
     depthwise_conv2d.depthwise_conv2d_s8_scratch,
+    depthwise_conv2d.depthwise_conv2d_s8_lead,
     add.add_s8,
     pool2d.average_pool2d_s8,
     pool2d.max_pool2d_s8,

@@ -64,6 +64,16 @@ def depthwise_conv2d_s8_scratch(p: Params) -> int:
     return int(4 * (rows * columns + w["kernel_h"] * taps))
 
 
+def depthwise_conv2d_s8_lead(p: Params) -> int:
+    """Bytes by which y may begin before x so that both may overlap; -1: they must be apart."""
+    w = p["window"]
+    beyond = (w["out_w"] - 1) * w["stride_w"] - w["pad_left"] >= w["in_w"]
+    if w["in_c"] != w["out_c"] or w["out_w"] > w["in_w"] or beyond:
+        return -1
+    pixels = w["pad_top"] * w["in_w"] + w["pad_left"]
+    return next(n for n in range(pixels * w["in_c"], 1 << 31, w["in_c"]) if n % 4 == 0)
+
+
 def depthwise_conv2d_bwd_input(
     p: Params, dy: Bytes, w: Array, scale: Array, dx: Bytes, scratch: Array
 ) -> None:
