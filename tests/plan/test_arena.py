@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.shared import NAMES, path_of
 from support.zoo import ZOO
-from tinytrain.compilation import compile_model
+from tinytrain.compilation import Options, compile_model
 from tinytrain.ir.program import Buffer, Program, Region
 from tinytrain.plan.arena import Arena, plan_arena
 from tinytrain.plan.lifetime import Part, Storage, lifetimes
@@ -161,7 +161,8 @@ def may_share(program: Program) -> frozenset[frozenset[str]]:
 @pytest.mark.parametrize("update", ["all", "last:1", "last:2", "bias:2", "none"])
 @pytest.mark.parametrize("name", NAMES)
 def test_real_models(name: str, update: str) -> None:
-    compiled = compile_model(path_of(name), update)
+    regression = name in ("mlperf_ad01_int8", "tflm_hello_world_int8")
+    compiled = compile_model(path_of(name), update, Options("mse" if regression else "softmax"))
     arena = compiled.arena
     check(arena, shared=may_share(compiled.program))
     assert arena.nbytes <= SLACK * arena.lower_bound
