@@ -53,6 +53,7 @@ def test_new_head_keeps_old_rows_and_starts_at_zero() -> None:
     assert np.argmax(before) == np.argmax(extended[:, :10])
 
 
+@pytest.mark.slow
 def test_every_precision_learns_and_is_another_one() -> None:
     from accuracy.benchmark import PRECISIONS
     from accuracy.learners import Integer
