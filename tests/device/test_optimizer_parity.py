@@ -15,7 +15,7 @@ from tinytrain.kernels.reference import KERNELS
 from tinytrain.sim.interpreter import Interpreter
 from tinytrain.sim.trainer import Trainer
 
-from .test_parity import BOARDS, MODEL
+from .test_parity import BOARDS, MODEL, slow
 
 OPTIMIZER = Optimizer(momentum=True, weight_decay=True, batch=True)
 
@@ -84,11 +84,13 @@ def in_simulator(built: Build, steps: int) -> str:
 @pytest.mark.parametrize(
     ("board", "update", "steps", "optimizer"),
     [
-        ("unix", "all", 200, OPTIMIZER),
-        ("m0", "all", 200, OPTIMIZER),
+        *((name, "all", 200, OPTIMIZER) for name in ("unix", "m0")),
+        *slow(("m4f", "all", 200, OPTIMIZER), ("rv32", "all", 200, OPTIMIZER)),
         ("unix", "last:3", 60, Optimizer(True, True, True, 12)),
         ("unix", "last:3", 60, Optimizer(True, True, True, 8, "nearest")),
         ("pico", "last:2", 20, OPTIMIZER),
+        *slow(("m0", "last:3", 60, Optimizer(True, True, True, 12))),
+        *slow(("pico", "last:2", 200, OPTIMIZER)),
     ],
     indirect=["board"],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,11 @@ print(binascii.crc32(t.state))
 """
 
 
+def slow(*cases: tuple[object, ...]) -> list[Any]:
+    """Parameters of tests that take from 20 seconds to two minutes."""
+    return [pytest.param(*case, marks=pytest.mark.slow) for case in cases]
+
+
 def in_simulator(built: Build) -> str:
     """What the script prints, computed by the simulator."""
     trainer = Trainer(built.compiled)
@@ -62,7 +68,8 @@ def in_simulator(built: Build) -> str:
         *((name, "all", "int16") for name in ("unix", "m0", "m4f", "rv32")),
         *((name, "all", "int8") for name in ("unix", "m0")),
         ("pico", "last:3", "int16"),
-        pytest.param("pico", "all", "int16", marks=pytest.mark.slow),
+        *slow(("m4f", "all", "int8"), ("rv32", "all", "int8")),
+        *slow(("pico", "last:3", "int8"), ("pico", "all", "int16")),
     ],
     indirect=["board"],
 )
