@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from support.nets import Model, Net
-from support.shared import NAMES, path_of
+from support.shared import NAMES, loss_for, path_of
 from support.zoo import ZOO
 from tinytrain.codegen.c_source import Source, generate
 from tinytrain.codegen.weights_file import HEADER, weights_file
-from tinytrain.compilation import Compiled, compile_graph, compile_model
+from tinytrain.compilation import Compiled, Options, compile_graph, compile_model
 from tinytrain.kernels.header import declarations
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 
@@ -75,7 +75,7 @@ def test_no_warnings(kind: str, update: str, compile_c: CompileC) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_real_models_without_warnings(name: str, compile_c: CompileC) -> None:
-    compile_c(compile_model(path_of(name), "all").source)
+    compile_c(compile_model(path_of(name), "all", Options(loss_for(name))).source)
 
 
 def hostile() -> Model:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.shared import NAMES, golden, path_of, to_int8
+from support.shared import NAMES, golden, loss_for, path_of, to_int8
 from support.zoo import ZOO
 from tinytrain.compilation import Compiled, Options, compile_graph, compile_model
+from tinytrain.ir.loss import Loss
 from tinytrain.kernels.library import RangeChecker, grad_buffer, grad_bytes, gradient_bits
 from tinytrain.passes.bounds import INT32_MAX
 from tinytrain.passes.fixed_point import below_power_of_two
@@ -32,14 +33,18 @@ def failures(compiled: Compiled, inputs: Any) -> int:
     machine = Interpreter(compiled.program, compiled.arena, checker.kernels)
     for i, lr in enumerate(RATES):
         x = inputs[i % len(inputs)].reshape(-1)
-        machine.step(x, i % compiled.program.classes, lr)
+        if compiled.program.loss is Loss.MSE:  # towards the input
+            machine.step(x, 1, lr, target=x)
+        else:
+            machine.step(x, i % compiled.program.classes, lr)
     return checker.failures - before
 
 
 @pytest.mark.parametrize("gradients", TYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_real_models(name: str, gradients: str) -> None:
-    compiled = compile_model(path_of(name), "all", Options(gradients=gradients))
+    options = Options(loss_for(name), gradients=gradients)
+    compiled = compile_model(path_of(name), "all", options)
     assert failures(compiled, to_int8(compiled.graph, golden(name)[0])) == 0
 
 
