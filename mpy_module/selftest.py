@@ -2,6 +2,7 @@
 
 import binascii
 import gc
+import os
 import struct
 
 import tinytrain
@@ -46,6 +47,27 @@ def step(y):
 def state():
     """Print length and CRC-32 of the trained parameters."""
     print(len(trainer.state), crc32(trainer.state) & 0xFFFFFFFF)
+
+
+def forget(path):
+    """Remove a checkpoint, and what a power cut may have left."""
+    for name in (path, path + "~", path + ".new"):
+        try:
+            os.remove(name)
+        except OSError:
+            pass
+
+
+def checkpoint(path):
+    """Save, forget, load and remove a checkpoint; print its length and CRC-32."""
+    forget(path)
+    print(trainer.save(path)[1])
+    with open(path, "rb") as file:
+        data = file.read()
+    print(len(data), crc32(data) & 0xFFFFFFFF)
+    trainer.reset()
+    trainer.load(path)
+    forget(path)
 
 
 def end():

@@ -24,6 +24,7 @@ from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
 from tinytrain.backend.selftest import SelfTest
 from tinytrain.backend.usermod import write_user_c_module
+from tinytrain.codegen.checkpoint_file import Checkpoint
 from tinytrain.codegen.example import example
 from tinytrain.codegen.stubs import stub
 from tinytrain.codegen.weights_file import weights_file
@@ -248,7 +249,9 @@ def make_selftest(compiled: Compiled, files: Mapping[str, bytes]) -> SelfTest:
         losses.append(trainer.step(x, goal))
         states.append(trainer.state.tobytes())
     labels = [goal if isinstance(goal, int) else 0 for goal in goals]
-    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, states, target, files)
+    checkpoint = Checkpoint(compiled.source.state_hash, 1, states[-1]) if states else None
+    data = checkpoint.to_bytes() if checkpoint else b""
+    return SelfTest.of(x, output, labels, SELFTEST_LR, losses, states, target, files, data)
 
 
 Samples = npt.NDArray[Any]

@@ -15,6 +15,7 @@ import tiny_model
 from tinytrain.backend.connection import connect
 from tinytrain.backend.deploy import deploy
 from tinytrain.backend.selftest import SelfTest
+from tinytrain.codegen.checkpoint_file import Checkpoint
 from tinytrain.errors import BoardError
 
 Tiny = Callable[[str], Path]
@@ -33,7 +34,8 @@ def vector(tmp_path: Path) -> SelfTest:
         losses.append(struct.unpack("<f", struct.pack("<I", host.step(x, y)))[0])
         states.append(host.state.raw)
     files = {name: (tmp_path / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
-    return SelfTest.of(x, output, labels, 0.1, losses, states, files=files)
+    saved = Checkpoint(tiny_model.STATE_HASH, 1, states[-1]).to_bytes()
+    return SelfTest.of(x, output, labels, 0.1, losses, states, b"", files, saved)
 
 
 def changed(build_dir: Path, **files: bytes) -> None:
@@ -49,7 +51,11 @@ def changed(build_dir: Path, **files: bytes) -> None:
 
 @pytest.fixture
 def build_dir(board: str, tiny: Tiny, tmp_path: Path) -> Path:
-    made = tiny(drive.targets()[board].arch)
+    return build_selftest(tiny(drive.targets()[board].arch), tmp_path)
+
+
+def build_selftest(made: Path, tmp_path: Path) -> Path:
+    """A build folder with the hand-written model."""
     for name in ("tinytrain.mpy", "model.ttw"):
         (tmp_path / name).write_bytes((made / name).read_bytes())
     (tmp_path / "main.py").write_text("print('main runs')\n")
@@ -70,6 +76,8 @@ def test_deploy_verifies_bit_for_bit(build_dir: Path, port: str) -> None:
     assert result.outcome.steps == 3
     assert result.outcome.heap_free > 100_000
     assert result.outcome.trainer.startswith("<Trainer tiny: (1, 16) int8")
+    assert result.placement.place == "romfs"
+    assert "bytes in place" in result.outcome.trainer
     assert any("3 losses and all 152 bytes of state are equal" in text for text in said)
     size = (build_dir / "tinytrain.mpy").stat().st_size
     assert ("tinytrain.mpy", size, size) in moved

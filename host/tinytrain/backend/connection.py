@@ -105,6 +105,10 @@ class Board:
                 "system full?"
             ) from error
 
+    def remove_file(self, path: str) -> None:
+        """Delete a file of the board."""
+        self.run(f"import os\nos.remove({path!r})", f"removing {path}")
+
     def read_file(self, path: str) -> bytes | None:
         """A file of the board; None if there is none of that name."""
         try:

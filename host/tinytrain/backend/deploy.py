@@ -6,7 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytrain.backend.connection import Progress, check_board, connect, no_progress
+from tinytrain.backend.connection import (
+    Board,
+    Progress,
+    check_board,
+    connect,
+    find_port,
+    no_progress,
+)
+from tinytrain.backend.placement import (
+    Placement,
+    choose,
+    image_with,
+    rom_image,
+    room_of,
+    write_flash,
+    write_romfs,
+)
 from tinytrain.backend.selftest import SelfTest
 from tinytrain.backend.verification import Outcome, run_selftest
 from tinytrain.errors import BoardError
@@ -19,9 +35,11 @@ STEPS = 3  # of the self-test's; `tinytrain verify` takes all
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What was found and done: the board's own words on itself, and what the self-test gave."""
+    """What was found and done: the board's own words on itself, where the weights lie, and what the
+    self-test gave."""
 
     machine: str
+    placement: Placement
     outcome: Outcome
 
 
@@ -47,27 +65,56 @@ def deploy(
     build_dir: Path,
     port: str | None = None,
     *,
+    weights_in: str = "auto",
     with_main: bool = False,
     say: Say = lambda text: None,
     progress: Progress = no_progress,
 ) -> Deployment:
-    """Copy tinytrain.mpy and model.ttw (and main.py, if asked) to the board's current folder, run
-    the self-test, and compare. port: as for mpremote connect; None or "auto": the first USB port.
+    """Copy tinytrain.mpy (and main.py, if asked) to the board's current folder and model.ttw to
+    where it is best, run the self-test, and compare.
+
+    port: as for mpremote connect; None or "auto": the first USB port. weights_in: "romfs", "flash"
+    or "file"; "auto": the first of them that the board has.
     """
     test, module, weights = read_build(build_dir)
-    contents = {MODULE: module, WEIGHTS: weights}
-    if with_main:
-        contents[MAIN] = read_file(build_dir / MAIN)
+    main = read_file(build_dir / MAIN) if with_main else None
     with connect(port) as board:
         machine = check_board(board, module)
         say(f"board: {machine}")
-        for name, data in contents.items():
-            board.write_file(name, data, progress)
-            say(f"copied {name}, {len(data):,} bytes")
-        board.restart()  # nothing of an older module remains
-        outcome = run_selftest(board, test, "'model.ttw'", steps=STEPS)
-        for line in outcome.lines():
-            say(line)
-        if with_main:
-            say("main.py starts with the board's next reset")
-    return Deployment(machine, outcome)
+        placement, image = _place(board, weights, weights_in)
+        say(f"weights: {placement.place}, {placement.why}")
+        board.write_file(MODULE, module, progress)
+        say(f"copied {MODULE}, {len(module):,} bytes")
+        if main is not None:
+            board.write_file(MAIN, _adapt(main, placement), progress)
+            say(f"copied {MAIN}; it starts with the board's next reset")
+        if placement.place == "file":
+            board.write_file(WEIGHTS, weights, progress)
+            say(f"copied {WEIGHTS}, {len(weights):,} bytes")
+        elif board.read_file(WEIGHTS) is not None:
+            board.remove_file(WEIGHTS)
+            say(f"removed the file {WEIGHTS} of an earlier build")
+    if image is not None:
+        write_romfs(find_port(port), image, say)
+    with connect(port) as board:  # nothing of an older module remains
+        outcome = run_selftest(board, test, placement.expression, steps=STEPS)
+    for line in outcome.lines():
+        say(line)
+    say(f"on the board: tinytrain.Trainer({placement.expression})")
+    return Deployment(machine, placement, outcome)
+
+
+def _place(board: Board, weights: bytes, wanted: str) -> tuple[Placement, bytes | None]:
+    """Choose, and write what goes to raw flash; the image that is still to be written, if any."""
+    room = room_of(board)
+    there = rom_image(board, room) if wanted in ("auto", "romfs") else b""
+    image = image_with(there, weights) if room.romfs_bytes else None
+    placement = choose(room, weights, wanted, image)
+    if placement.place == "flash":
+        write_flash(board, room, weights)
+    return placement, image if placement.place == "romfs" and image != there else None
+
+
+def _adapt(main: bytes, placement: Placement) -> bytes:
+    """main.py with the weights where they are."""
+    return main.replace(b'Trainer("model.ttw")', f"Trainer({placement.expression})".encode())

@@ -10,6 +10,7 @@ from tinytrain.backend.selftest import SelfTest
 from tinytrain.errors import BoardError
 from tinytrain.resources import mpy_module_dir
 
+CHECKPOINT = "tinytrain-verify.tts"
 STEP_SECONDS = 600  # a large model's step on a slow board
 
 
@@ -38,10 +39,13 @@ class Outcome:
             )
 
 
-def run_selftest(board: Board, test: SelfTest, weights: str, steps: int) -> Outcome:
+def run_selftest(
+    board: Board, test: SelfTest, weights: str, *, steps: int, checkpoint: bool = False
+) -> Outcome:
     """Run `steps` steps of the vector on a freshly started board, or all that there are.
 
-    weights: the Trainer's argument, as an expression of the board's Python.
+    weights: the Trainer's argument, as an expression of the board's Python. checkpoint: save and
+    load the state too (after all steps only), in a file that is removed afterwards.
     """
     labels, losses = test.labels[:steps], test.losses[:steps]
     script = (mpy_module_dir() / "selftest.py").read_text(encoding="utf-8")
@@ -59,8 +63,19 @@ def run_selftest(board: Board, test: SelfTest, weights: str, steps: int) -> Outc
         _compare(f"the loss of step {number}", f"{int(bits):08x}", f"{expected:08x}")
     if losses:
         _compare_state(board, test, len(losses))
+    saved = _check_checkpoint(board, test) if checkpoint and losses else 0
     board.run("end()", "deinit")
-    return Outcome(" ".join(trainer), int(free), len(losses), test.state_bytes)
+    return Outcome(" ".join(trainer), int(free), len(losses), test.state_bytes, saved)
+
+
+def _check_checkpoint(board: Board, test: SelfTest) -> int:
+    """The size of a checkpoint that went to a file and back."""
+    said = board.run(f"checkpoint({CHECKPOINT!r})", "saving a checkpoint", STEP_SECONDS).split()
+    sequence, size, crc = map(int, said)
+    expected = f"number 1, CRC {test.checkpoint_crc:08x}"
+    _compare("the checkpoint", f"number {sequence}, CRC {crc:08x}", expected)
+    _compare_state(board, test, len(test.losses))
+    return size
 
 
 def _compare_state(board: Board, test: SelfTest, steps: int) -> None:

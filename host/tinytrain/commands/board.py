@@ -1,4 +1,4 @@
-"""`tinytrain deploy`: what talks to a connected board."""
+"""`tinytrain deploy`, `verify`, `bench` and `repl`: what talks to a connected board."""
 
 from __future__ import annotations
 
@@ -6,15 +6,72 @@ import argparse
 from pathlib import Path
 
 from tinytrain.commands.terminal import Commands, console
+from tinytrain.errors import BoardError
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the commands."""
     add = commands.add_parser("deploy", help="copy a build to a board and verify it there")
     add.add_argument("folder", type=Path, metavar="DIR", help="what `tinytrain build -o` wrote")
     add.add_argument("--port", default="auto", help="as for mpremote connect; default: auto")
+    add.add_argument("--weights", choices=("auto", "romfs", "flash", "file"), default="auto",
+                     help="where they go: default auto, the first that the board has of romfs and "
+                          "flash (read in place) and file (read into RAM)")  # fmt: skip
     add.add_argument("--main", action="store_true", help="copy main.py too")
     add.set_defaults(run=_deploy)
+    add = commands.add_parser(
+        "verify", help="run the whole self-test of a deployed build on the board, bit for bit"
+    )
+    _add_build_and_port(add)
+    add.set_defaults(run=_verify)
+    add = commands.add_parser("bench", help="how long predict and step take on the board")
+    _add_build_and_port(add)
+    add.set_defaults(run=_bench)
+    add = commands.add_parser("repl", help="open the board's prompt, tinytrain imported")
+    add.add_argument("--port", default="auto", help="as for mpremote connect; default: auto")
+    add.set_defaults(run=_repl)
+
+
+def _add_build_and_port(add: argparse.ArgumentParser) -> None:
+    add.add_argument("folder", type=Path, nargs="?", default=Path("build"), metavar="DIR",
+                     help="what `tinytrain build -o` wrote; default: build")  # fmt: skip
+    add.add_argument("--port", default="auto", help="as for mpremote connect; default: auto")
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from tinytrain.backend.verify import verify
+
+    verify(arguments.folder, arguments.port, say=_say)
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    from tinytrain.backend.verify import bench
+
+    hertz, timings = bench(arguments.folder, arguments.port, say=_say)
+    for timing in timings:
+        cycles = f", {timing.microseconds * hertz // 1_000_000:,} cycles" if hertz else ""
+        _say(f"{timing.what}: {timing.microseconds / 1000:.3f} ms{cycles}, best of {timing.calls}")
+    _say(f"clock: {hertz / 1e6:g} MHz" if hertz else "clock: unknown to the board")
+
+
+def _repl(arguments: argparse.Namespace) -> None:
+    import subprocess
+    import sys
+
+    from tinytrain.backend.connection import find_port
+
+    device = find_port(arguments.port)
+    if "://" in device:
+        raise BoardError(f"{device}: mpremote's repl takes a serial port; connect to it otherwise")
+    words = ["connect", device, "exec", "import tinytrain", "repl"]
+    _say("t = tinytrain.Trainer('model.ttw')  # or what deploy said; Ctrl-] leaves")
+    result = subprocess.run([sys.executable, "-m", "mpremote", *words], check=False)
+    if result.returncode:
+        raise BoardError(f"mpremote ended with status {result.returncode}: is tinytrain deployed?")
 
 
 def _deploy(arguments: argparse.Namespace) -> None:
@@ -23,6 +80,7 @@ def _deploy(arguments: argparse.Namespace) -> None:
     deploy(
         arguments.folder,
         arguments.port,
+        weights_in=arguments.weights,
         with_main=arguments.main,
-        say=lambda text: console.print(text, markup=False, soft_wrap=True),
+        say=_say,
     )

@@ -1,0 +1,149 @@
+"""What is asked of a build that is on a board already: its self-test, and how fast it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytrain.backend.connection import Board, check_board, connect
+from tinytrain.backend.deploy import MODULE, WEIGHTS, Say, read_build
+from tinytrain.backend.placement import room_of
+from tinytrain.backend.selftest import SelfTest
+from tinytrain.backend.verification import STEP_SECONDS, Outcome, run_selftest
+from tinytrain.errors import BoardError
+from tinytrain.resources import mpy_module_dir
+
+DEPLOY = "run `tinytrain deploy` first"
+SECONDS = 1.0  # a measurement repeats its call for about that long, at least twice
+MOST_CALLS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One call: microseconds of the best run, and how many there were."""
+
+    what: str
+    microseconds: int
+    calls: int
+
+
+def verify(build_dir: Path, port: str | None = None, *, say: Say = lambda text: None) -> Outcome:
+    """Check that the board has this build, run its whole self-test there, with a checkpoint.
+
+    Nothing is copied; what differs is a BoardError.
+    """
+    test, module, weights = read_build(build_dir)
+    with connect(port) as board:
+        say(f"board: {check_board(board, module)}")
+        expression = find_weights(board, module, weights)
+        say(f"weights: {expression}")
+        steps = len(test.losses)
+        outcome = run_selftest(board, test, expression, steps=steps, checkpoint=True)
+    for line in outcome.lines():
+        say(line)
+    return outcome
+
+
+def find_weights(board: Board, module: bytes, weights: bytes) -> str:
+    """The Trainer's argument on a board that has this very build; BoardError if it has another."""
+    if _digest(board, f"'{MODULE}'") != hashlib.sha256(module).hexdigest():
+        raise BoardError(f"the board has another {MODULE} than the build, or none; {DEPLOY}")
+    room = room_of(board)
+    places = [f"'{WEIGHTS}'", f"'/rom/{WEIGHTS}'"]
+    if room.flash_start < room.flash_end:
+        places.append(f"memoryview(__import__('rp2').Flash(start={room.flash_start}))")
+    wanted = hashlib.sha256(weights).hexdigest()
+    for place in places:
+        if _digest(board, place, len(weights)) == wanted:
+            return place
+    raise BoardError(f"the board has other weights than the build, or none; {DEPLOY}")
+
+
+def _digest(board: Board, place: str, size: int | None = None) -> str:
+    """SHA-256 of a file, or of the first bytes of a buffer; nothing if there is none."""
+    script = DIGEST.replace("PLACE", place).replace("SIZE", str(size))
+    return board.run(script, f"reading {place}", STEP_SECONDS)
+
+
+DIGEST = """
+import hashlib, binascii
+try:
+    _p, _n = PLACE, SIZE
+    _h = hashlib.sha256()
+    if isinstance(_p, str):
+        with open(_p, "rb") as _f:
+            while True:
+                _b = _f.read(512)
+                if not _b:
+                    break
+                _h.update(_b)
+    else:
+        for _i in range(0, _n, 512):
+            _h.update(bytes(_p[_i:min(_n, _i + 512)]))
+    print(binascii.hexlify(_h.digest()).decode())
+except OSError:
+    print()
+"""
+
+
+def bench(
+    build_dir: Path, port: str | None = None, *, say: Say = lambda text: None
+) -> tuple[int, tuple[Timing, ...]]:
+    """Clock of the board in Hz (0: unknown), and how long predict, step and the like take."""
+    test, module, weights = read_build(build_dir)
+    with connect(port) as board:
+        say(f"board: {check_board(board, module)}")
+        expression = find_weights(board, module, weights)
+        script = (mpy_module_dir() / "selftest.py").read_text(encoding="utf-8")
+        board.run(script, "import of tinytrain")
+        *trainer, _ = board.run(f"make({expression})", "making a Trainer").splitlines()
+        say(" ".join(trainer))
+        hertz = int(board.run(CLOCK, "asking for the clock"))
+        _fill(board, test)
+        timings = tuple(_measure(board, *what) for what in _calls(test))
+    return hertz, timings
+
+
+CLOCK = """
+try:
+    import machine
+    _c = machine.freq()
+    print(_c[0] if isinstance(_c, tuple) else _c)
+except (ImportError, AttributeError):
+    print(0)
+"""
+MEASURE = """
+import gc, time
+def measure(f, microseconds, most):
+    gc.collect()
+    best, total, calls = 1 << 30, 0, 0
+    while calls < 2 or total < microseconds and calls < most:
+        begin = time.ticks_us()
+        f()
+        took = time.ticks_diff(time.ticks_us(), begin)
+        best, total, calls = min(best, took), total + took, calls + 1
+    print(best, calls)
+"""
+
+
+def _fill(board: Board, test: SelfTest) -> None:
+    board.put("x", test.x)
+    board.run(f"y = bytearray({len(test.target)})", "making a target")
+    if test.target:
+        board.put("y", test.target)
+    board.run(f"out = bytearray({len(test.output)})", "making an output")
+    board.run(MEASURE, "preparing")
+
+
+def _calls(test: SelfTest) -> list[tuple[str, str]]:
+    calls = [("predict", "trainer.predict(x, out)")]
+    if test.losses:
+        calls.append(("step", f"trainer.step(x, {'y' if test.target else 0})"))
+    return calls
+
+
+def _measure(board: Board, what: str, call: str) -> Timing:
+    code = f"measure(lambda: {call}, {int(SECONDS * 1e6)}, {MOST_CALLS})"
+    best, calls = map(int, board.run(code, f"timing {what}", STEP_SECONDS).split())
+    return Timing(what, best, calls)
