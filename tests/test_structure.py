@@ -26,6 +26,7 @@ LAYERS = (
     {"compilation"},
     {"sim", "backend"},
     {"build"},
+    {"transfer"},
     {"commands"},
     {"cli", "__init__"},
 )

@@ -37,7 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_help_teaches_every_command():
     text = tinytrain("--help").stdout
-    assert all(word in text for word in ("inspect", "build", "sim", "deploy"))
+    names = "inspect build sim deploy verify bench pull push repl"
+    assert all(word in text for word in names.split())
     text = tinytrain("sim", "--help").stdout
     assert all(word in text for word in ("x_train", "--momentum", "--batch 8", "accumulate()"))
     text = tinytrain("build", "--help").stdout

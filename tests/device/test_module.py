@@ -112,6 +112,12 @@ for weights in (data, bytearray(data), memoryview(data), memoryview(larger)[8:])
 print(refused(lambda: Trainer(memoryview(larger)[8:8 + len(data) - 1])))
 larger[2:2 + len(data)] = data
 print(refused(lambda: Trainer(memoryview(larger)[2:])))
+import uctypes
+at = uctypes.addressof(larger)
+larger[8:8 + len(data)] = data
+t = Trainer(uctypes.bytearray_at(at + 8, len(data)))
+assert t.state == expected and "in place" in repr(t)
+assert "not aligned" in refused(lambda: Trainer(uctypes.bytearray_at(at + 2, len(data))))
 for name in os.listdir("/rom"):
     path = "/rom/" + name
     view = memoryview(open(path, "rb"))

@@ -29,12 +29,17 @@ gc.collect()
 trainer = tinytrain.Trainer("model.ttw")
 trainer.lr = 0.01
 print(trainer)
+try:
+    print("going on from", trainer.load("model.tts"))
+except OSError:
+    pass  # nothing was saved yet
 for epoch in range(3):
     loss = n = 0
     for x, y in examples():
         loss += trainer.step(x, y)
         n += 1
     print("epoch", epoch, "mean loss", loss / n)
+    print("saved", trainer.save("model.tts"))  # `tinytrain pull` brings it to the host
 '''
 
 PREDICT = '''"""Run {name} on this board."""

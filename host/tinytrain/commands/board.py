@@ -1,4 +1,4 @@
-"""`tinytrain deploy`, `verify`, `bench` and `repl`: what talks to a connected board."""
+"""`tinytrain deploy`, `verify`, `bench`, `pull`, `push`, `repl`: what talks to a board."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     add = commands.add_parser("bench", help="how long predict and step take on the board")
     _add_build_and_port(add)
     add.set_defaults(run=_bench)
+    add = commands.add_parser(
+        "pull", help="bring a board's trained parameters here: trained.tts and trained.tflite"
+    )
+    _add_build_and_port(add)
+    _add_checkpoint(add)
+    add.set_defaults(run=_pull)
+    add = commands.add_parser("push", help="store trained parameters on a board")
+    _add_build_and_port(add)
+    add.add_argument("--from", dest="checkpoint", type=Path, metavar="FILE.tts",
+                     help="default: trained.tts in DIR, as `pull` wrote it")  # fmt: skip
+    _add_checkpoint(add)
+    add.set_defaults(run=_push)
     add = commands.add_parser("repl", help="open the board's prompt, tinytrain imported")
     add.add_argument("--port", default="auto", help="as for mpremote connect; default: auto")
     add.set_defaults(run=_repl)
@@ -36,6 +48,34 @@ def _add_build_and_port(add: argparse.ArgumentParser) -> None:
     add.add_argument("folder", type=Path, nargs="?", default=Path("build"), metavar="DIR",
                      help="what `tinytrain build -o` wrote; default: build")  # fmt: skip
     add.add_argument("--port", default="auto", help="as for mpremote connect; default: auto")
+
+
+def _add_checkpoint(add: argparse.ArgumentParser) -> None:
+    add.add_argument("--checkpoint", dest="path", default="model.tts", metavar="PATH",
+                     help="on the board, as given to trainer.save; default: model.tts")  # fmt: skip
+    add.add_argument("--device", default="", metavar="EXPRESSION",
+                     help="instead of a path: the block device, such as "
+                          "'rp2.Flash(start=0x100000, len=0x10000)'")  # fmt: skip
+
+
+def _pull(arguments: argparse.Namespace) -> None:
+    from tinytrain.transfer import pull
+
+    done = pull(arguments.folder, arguments.port, path=arguments.path, device=arguments.device)
+    _say(f"checkpoint {done.slot[1]} from {done.slot[0]}: {done.checkpoint} and {done.model}")
+
+
+def _push(arguments: argparse.Namespace) -> None:
+    from tinytrain.transfer import push
+
+    slot, sequence = push(
+        arguments.folder,
+        arguments.port,
+        checkpoint=arguments.checkpoint,
+        path=arguments.path,
+        device=arguments.device,
+    )
+    _say(f"stored as checkpoint {sequence} in {slot}")
 
 
 def _say(text: str) -> None:

@@ -39,20 +39,59 @@ Found = tuple[str | int, int]
 """Which slot (a path, or 0 and 1) and its sequence number."""
 
 
-def save(where: Where, model: int, state: bytes) -> Found:
+class Files(Protocol):
+    """The files in which checkpoints lie: this machine's, or a board's."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file; None if there is none of that name."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file so that it is there when this returns."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file over another one, or to where none was."""
+
+
+class HostFiles:
+    """This machine's."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file; None if there is none of that name."""
+        try:
+            return Path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file and wait until the disk has it."""
+        with Path(name).open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file over another one."""
+        Path(old).replace(new)
+
+
+HERE = HostFiles()
+
+
+def save(where: Where, model: int, state: bytes, files: Files = HERE) -> Found:
     """Store a state as the newest checkpoint."""
     if isinstance(where, str | os.PathLike):
-        return _save_file(os.fspath(where), model, state)
+        return _save_file(os.fspath(where), model, state, files)
     return _Flash(where, HEADER.size + len(state)).save(model, state)
 
 
-def load(where: Where, model: int, size: int) -> tuple[Found, bytes]:
+def load(where: Where, model: int, size: int, files: Files = HERE) -> tuple[Found, bytes]:
     """The newest valid checkpoint of that model; FileNotFoundError if there is none at all,
     DataError if what there is cannot be used."""
+    slots: list[bytes | None]
+    names: tuple[str, str] | tuple[int, int]
     if isinstance(where, str | os.PathLike):
         paths = _names(os.fspath(where))
-        names: tuple[str, str] | tuple[int, int] = paths
-        slots: Sequence[bytes | None] = [_read(name) for name in paths]
+        names, slots = paths, [files.read(name) for name in paths]
     else:
         names = (0, 1)
         flash = _Flash(where, HEADER.size + size)
@@ -91,29 +130,20 @@ def _names(path: str) -> tuple[str, str]:
     return path, f"{path}~"
 
 
-def _read(name: str) -> bytes | None:
-    try:
-        return Path(name).read_bytes()
-    except FileNotFoundError:
-        return None
-
-
 def _next(newest: Checkpoint | None) -> int:
     return 1 if newest is None else (newest.sequence + 1) & 0xFFFFFFFF
 
 
-def _save_file(path: str, model: int, state: bytes) -> Found:
+def _save_file(path: str, model: int, state: bytes, files: Files) -> Found:
     current, previous = _names(path)
-    newest, found, _ = newest_of([_read(current), _read(previous)], model, len(state))
+    slots = [files.read(current), files.read(previous)]
+    newest, found, _ = newest_of(slots, model, len(state))
     fresh = Checkpoint(model, _next(newest), state)
     temporary = f"{path}.new"
-    with open(temporary, "wb") as file:  # noqa: PTH123 - strings, as on the board
-        file.write(fresh.to_bytes())
-        file.flush()
-        os.fsync(file.fileno())
+    files.write(temporary, fresh.to_bytes())
     if newest is not None and found == 0:
-        Path(current).replace(previous)
-    Path(temporary).replace(current)
+        files.rename(current, previous)
+    files.rename(temporary, current)
     return current, fresh.sequence
 
 
