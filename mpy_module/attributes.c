@@ -107,3 +107,25 @@ void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t
     mp_printf(print, "<Trainer " TT_MODEL_NAME ": %s bytes %s>", mp_obj_str_get_str(text),
         self->in_place ? "in place" : "in RAM");
 }
+
+/* What the Trainer is and what it takes, as a dict. */
+static mp_obj_t tt_trainer_info(mp_obj_t self_in) {
+    tt_trainer *self = tt_open_trainer(self_in);
+    static const char losses[][8] = {"none", "softmax", "sigmoid", "mse"};
+    uint32_t steps = TT_STATE_BYTES == 0 ? 0 : *(const uint32_t *)(const void *)self->memory;
+    mp_obj_t pixels[] = {MP_OBJ_NEW_SMALL_INT(TT_PIXEL_LOW), MP_OBJ_NEW_SMALL_INT(TT_PIXEL_HIGH)};
+    mp_obj_t hash[] = {
+        mp_obj_new_int_from_uint(TT_MODEL_HASH_HIGH), mp_obj_new_int_from_uint(TT_MODEL_HASH_LOW)};
+    mp_obj_t info = mp_obj_new_dict(9);
+    tt_store(info, MP_QSTR_name, tt_text(TT_MODEL_NAME));
+    tt_store(info, MP_QSTR_loss, tt_text(losses[TT_LOSS]));
+    tt_store(info, MP_QSTR_classes, MP_OBJ_NEW_SMALL_INT(TT_CLASSES));
+    tt_store(info, MP_QSTR_steps, mp_obj_new_int_from_uint(steps));
+    tt_store(info, MP_QSTR_pixels, mp_obj_new_tuple(2, pixels));
+    tt_store(info, MP_QSTR_arena, mp_obj_new_int_from_uint(TT_ARENA_BYTES));
+    tt_store(info, MP_QSTR_state, mp_obj_new_int_from_uint(TT_STATE_BYTES));
+    tt_store(info, MP_QSTR_weights, mp_obj_new_int_from_uint(TT_WEIGHTS_BYTES));
+    tt_store(info, MP_QSTR_hash, tt_format("%08x%08x", 2, hash));
+    return info;
+}
+MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_info_obj, tt_trainer_info);

@@ -37,7 +37,12 @@ typedef struct {
     uint8_t *memory;        /* state, then arena; NULL once closed */
     bool torn;              /* a load was interrupted: the state is a mixture */
     bool in_place;          /* the weights lie where the caller has them, not in a copy of a file */
-    tt_rate rate;
+    uint32_t turn;          /* counts what uses the arena or changes parameters */
+    tt_rate rate;           /* as set; a step has its own copy */
+#if TT_LOSS != TT_LOSS_NONE
+    tt_run run;        /* the step on its way */
+    mp_obj_t ticks_us; /* of time: to import it again may search the file system */
+#endif
     uint32_t rate_bits; /* the learning rate as IEEE 754 single */
 #if TT_MOMENTUM
     uint32_t momentum_bits;
@@ -47,7 +52,7 @@ typedef struct {
 #endif
 } tt_trainer;
 
-/* What a step learns towards, as tt_model_step takes it. */
+/* What a step learns towards, as tt_run has it. */
 typedef struct {
     int32_t label;
     const int8_t *target;
@@ -59,6 +64,7 @@ mp_obj_t tt_builtin(qstr name);
 mp_obj_t tt_text(const char *text);
 mp_obj_t tt_format(const char *format, size_t count, const mp_obj_t *values);
 mp_obj_t tt_float(uint32_t bits);
+void tt_store(mp_obj_t dict, qstr name, mp_obj_t value);
 
 TT_NORETURN void tt_raise(qstr exception, mp_obj_t message);
 TT_NORETURN void tt_refuse(qstr exception, const char *text);
@@ -103,10 +109,43 @@ uint32_t tt_get_factor(
 /* The Trainer behind an object; ValueError if it is closed, or its state is torn. */
 tt_trainer *tt_open_trainer(mp_obj_t self_in);
 
+/* The same, to use its arena or to change its parameters: a step taken in slices is given up. */
+tt_trainer *tt_use_trainer(mp_obj_t self_in);
+
+#if TT_LOSS != TT_LOSS_NONE
+/* Begin a step for checked arguments: the input is copied into the arena. */
+void tt_begin(tt_trainer *self, mp_obj_t x, tt_goal goal, int32_t accumulate);
+#endif
+
+/* The model's output for x, in the arena; index of the largest of its values. */
+const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x);
+int32_t tt_largest(const int8_t *output);
+
+/* What the module has of types, one block that begins with the Trainer's. */
+typedef struct {
+    mp_obj_full_type_t trainer, slices;
+} tt_types;
+
+static inline const mp_obj_type_t *tt_slices_type(const tt_trainer *trainer) {
+    return (const mp_obj_type_t *)(const void *)&(
+        (const tt_types *)(const void *)trainer->base.type)
+        ->slices;
+}
+
 mp_obj_t tt_trainer_make_new(
     const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args);
 mp_obj_t tt_trainer_dict(void);
 void tt_trainer_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest);
 void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind);
+extern const mp_obj_fun_builtin_fixed_t tt_trainer_info_obj;
+
+/* ---- evaluate.c, quantize.c, slices.c: more methods ------------------------------------------------ */
+
+extern const mp_obj_fun_builtin_fixed_t tt_trainer_quantize_obj;
+#if TT_LOSS != TT_LOSS_NONE
+extern const mp_obj_fun_builtin_fixed_t tt_trainer_evaluate_obj;
+extern const mp_obj_fun_builtin_var_t tt_trainer_slices_obj, tt_trainer_astep_obj;
+void tt_slices_type_init(mp_obj_full_type_t *type);
+#endif
 
 #endif

@@ -336,6 +336,7 @@ static const char *tt_explain(tt_verdict verdict) {
 
 mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
     tt_slots slots;
+    uint32_t turn = ++self->turn;
     tt_find_slots(&slots, where);
     size_t newest = tt_newest(&slots);
     if (newest == 2) {
@@ -348,7 +349,11 @@ mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
     }
     uint8_t *staged = TT_STAGED ? self->memory + TT_ARENA_AT : self->memory;
     self->torn = !TT_STAGED; /* until all of it is there: an interrupt may end this function */
-    if (tt_examine(&slots, newest, staged) != TT_VALID) {
+    tt_verdict verdict = tt_examine(&slots, newest, staged);
+    if (self->turn != turn) { /* by the code of a block device */
+        tt_refuse(MP_QSTR_RuntimeError, "load given up: the Trainer was used for something else");
+    }
+    if (verdict != TT_VALID) {
         if (!TT_STAGED) {
             tt_model_reset(self->weights, self->memory);
             self->torn = false;

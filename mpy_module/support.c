@@ -25,6 +25,10 @@ mp_obj_t tt_float(uint32_t bits) {
     return mp_binary_get_val_array('f', &bits, 0);
 }
 
+void tt_store(mp_obj_t dict, qstr name, mp_obj_t value) {
+    mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(name), value);
+}
+
 /* ---- exceptions ----------------------------------------------------------------------------- */
 
 mp_obj_t tt_text(const char *text) {

@@ -9,7 +9,8 @@
 
 #include "binding.h"
 
-static void tt_trainer_type_init(mp_obj_full_type_t *type) {
+static void tt_types_init(tt_types *types) {
+    mp_obj_full_type_t *type = &types->trainer;
     type->base.type = &mp_type_type;
     type->flags = MP_TYPE_FLAG_NONE;
     type->name = MP_QSTR_Trainer;
@@ -17,6 +18,9 @@ static void tt_trainer_type_init(mp_obj_full_type_t *type) {
     MP_OBJ_TYPE_SET_SLOT(type, print, tt_trainer_print, 1);
     MP_OBJ_TYPE_SET_SLOT(type, attr, tt_trainer_attr, 2);
     MP_OBJ_TYPE_SET_SLOT(type, locals_dict, MP_OBJ_TO_PTR(tt_trainer_dict()), 3);
+#if TT_LOSS != TT_LOSS_NONE
+    tt_slices_type_init(&types->slices);
+#endif
 }
 
 #if MICROPY_ENABLE_DYNRUNTIME
@@ -31,10 +35,10 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     (void)n_kw;
     (void)args;
     /* clang-format on */
-    mp_obj_full_type_t *type = m_malloc(sizeof(mp_obj_full_type_t));
-    memset(type, 0, sizeof(mp_obj_full_type_t));
-    tt_trainer_type_init(type);
-    mp_store_global(MP_QSTR_Trainer, MP_OBJ_FROM_PTR(type));
+    tt_types *types = m_malloc(sizeof(tt_types));
+    memset(types, 0, sizeof(tt_types));
+    tt_types_init(types);
+    mp_store_global(MP_QSTR_Trainer, MP_OBJ_FROM_PTR(&types->trainer));
     MP_DYNRUNTIME_INIT_EXIT
 }
 #else
@@ -44,13 +48,13 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 #error "tinytrain needs MICROPY_MODULE_BUILTIN_INIT (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)"
 #endif
 
-static mp_obj_full_type_t tt_trainer_type;
+static tt_types tt_module_types;
 MP_REGISTER_ROOT_POINTER(mp_obj_t tinytrain_trainer_dict);
 
 static mp_obj_t tt_module_init(void) {
-    tt_trainer_type_init(&tt_trainer_type);
+    tt_types_init(&tt_module_types);
     MP_STATE_VM(tinytrain_trainer_dict) =
-        MP_OBJ_FROM_PTR(MP_OBJ_TYPE_GET_SLOT(&tt_trainer_type, locals_dict));
+        MP_OBJ_FROM_PTR(MP_OBJ_TYPE_GET_SLOT(&tt_module_types.trainer, locals_dict));
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(tt_module_init_obj, tt_module_init);
@@ -58,7 +62,7 @@ static MP_DEFINE_CONST_FUN_OBJ_0(tt_module_init_obj, tt_module_init);
 static const mp_rom_map_elem_t tt_module_table[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_tinytrain)},
     {MP_ROM_QSTR(MP_QSTR___init__), MP_ROM_PTR(&tt_module_init_obj)},
-    {MP_ROM_QSTR(MP_QSTR_Trainer), MP_ROM_PTR(&tt_trainer_type)},
+    {MP_ROM_QSTR(MP_QSTR_Trainer), MP_ROM_PTR(&tt_module_types.trainer)},
 };
 static MP_DEFINE_CONST_DICT(tt_module_globals, tt_module_table);
 

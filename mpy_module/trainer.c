@@ -20,12 +20,18 @@ tt_trainer *tt_open_trainer(mp_obj_t self_in) {
     return self;
 }
 
+tt_trainer *tt_use_trainer(mp_obj_t self_in) {
+    tt_trainer *self = tt_open_trainer(self_in);
+    self->turn++;
+    return self;
+}
+
 static void tt_set_input(tt_trainer *self, mp_obj_t x) {
     const void *input = tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
     memcpy(self->memory + TT_ARENA_AT + TT_INPUT_OFFSET, input, TT_INPUT_BYTES);
 }
 
-static const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x) {
+const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x) {
     uint8_t *arena = self->memory + TT_ARENA_AT;
     tt_set_input(self, x);
     tt_model_predict(self->weights, self->memory, arena);
@@ -36,36 +42,44 @@ mp_obj_t tt_trainer_make_new(
     const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, TT_BUILTIN_WEIGHTS ? 0 : 1, 1, false);
     tt_trainer *self = mp_obj_malloc(tt_trainer, type);
-    self->memory = NULL;
-    self->torn = false;
-#if TT_DECAY
-    memset(&self->rate, 0, sizeof(self->rate));
-    self->decay_bits = 0;
-#endif
-#if TT_MOMENTUM
-    self->momentum_bits = 0;
-#endif
+    memset(&self->keep, 0, sizeof(*self) - offsetof(tt_trainer, keep));
     self->rate_bits = TT_DEFAULT_RATE_BITS;
     tt_rate_set(&self->rate, self->rate_bits);
-    tt_rate_begin(&self->rate, 0);
     tt_load_weights(self, n_args, args);
+#if TT_LOSS != TT_LOSS_NONE
+    mp_obj_t time = mp_import_name(MP_QSTR_time, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    self->ticks_us = mp_load_attr(time, MP_QSTR_ticks_us);
+#endif
     self->memory = tt_allocate(TT_MEMORY_BYTES);
     memset(self->memory, 0, TT_MEMORY_BYTES);
     tt_model_reset(self->weights, self->memory);
     return MP_OBJ_FROM_PTR(self);
 }
 
-static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
-    tt_trainer *self = tt_open_trainer(args[0]);
 #if TT_LOSS != TT_LOSS_NONE
-    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
-    tt_set_input(self, args[1]);
+void tt_begin(tt_trainer *self, mp_obj_t x, tt_goal goal, int32_t accumulate) {
+    tt_set_input(self, x);
     uint8_t *arena = self->memory + TT_ARENA_AT;
-    return tt_float(tt_model_loss_bits(
-        tt_model_step(self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
+    tt_step_begin(&self->run, self->weights, self->memory, arena, &self->rate, accumulate);
+    self->run.label = goal.label;
+    self->run.target = goal.target;
+}
+
+static mp_obj_t tt_learn(size_t n_args, const mp_obj_t *args, int32_t accumulate) {
+    tt_trainer *self = tt_use_trainer(args[0]);
+    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
+    tt_begin(self, args[1], goal, accumulate);
+    tt_step_until(&self->run, TT_STEP_CALLS);
+    return tt_float(tt_model_loss_bits(self->run.loss));
+}
+#endif
+
+static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
+#if TT_LOSS != TT_LOSS_NONE
+    return tt_learn(n_args, args, 0);
 #else
-    (void)self;
     (void)n_args;
+    tt_open_trainer(args[0]);
     tt_refuse(MP_QSTR_ValueError, "built to predict only; build with --update");
 #endif
 }
@@ -75,18 +89,13 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
 
 #if TT_BATCH
 static mp_obj_t tt_trainer_accumulate(size_t n_args, const mp_obj_t *args) {
-    tt_trainer *self = tt_open_trainer(args[0]);
-    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
-    tt_set_input(self, args[1]);
-    uint8_t *arena = self->memory + TT_ARENA_AT;
-    return tt_float(tt_model_loss_bits(tt_model_accumulate(
-        self->weights, self->memory, arena, &self->rate, goal.label, goal.target)));
+    return tt_learn(n_args, args, 1);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
     tt_trainer_accumulate_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_accumulate);
 
 static mp_obj_t tt_trainer_apply(mp_obj_t self_in) {
-    tt_trainer *self = tt_open_trainer(self_in);
+    tt_trainer *self = tt_use_trainer(self_in);
     tt_model_apply(self->weights, self->memory, &self->rate);
     return mp_const_none;
 }
@@ -95,7 +104,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_apply_obj, tt_trainer_apply);
 
 /* Without `out` the result is a new array('b'); with it nothing is allocated. */
 static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args) {
-    tt_trainer *self = tt_open_trainer(args[0]);
+    tt_trainer *self = tt_use_trainer(args[0]);
     void *out = NULL;
     if (n_args > 2) {
         out = tt_get_bytes(args[2], MP_QSTR_out, TT_OUTPUT_BYTES, MP_BUFFER_WRITE);
@@ -112,20 +121,24 @@ static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_predict_obj, 2, 3, tt_trainer_predict);
 
-static mp_obj_t tt_trainer_classify(mp_obj_t self_in, mp_obj_t x) {
-    const int8_t *output = tt_run_predict(tt_open_trainer(self_in), x);
-    mp_int_t best = 0;
-    for (mp_int_t i = 1; i < (mp_int_t)TT_OUTPUT_BYTES; i++) {
+int32_t tt_largest(const int8_t *output) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < (int32_t)TT_OUTPUT_BYTES; i++) {
         if (output[i] > output[best]) {
             best = i;
         }
     }
-    return MP_OBJ_NEW_SMALL_INT(best);
+    return best;
+}
+
+static mp_obj_t tt_trainer_classify(mp_obj_t self_in, mp_obj_t x) {
+    return MP_OBJ_NEW_SMALL_INT(tt_largest(tt_run_predict(tt_use_trainer(self_in), x)));
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_classify_obj, tt_trainer_classify);
 
 static mp_obj_t tt_trainer_reset(mp_obj_t self_in) {
     tt_trainer *self = tt_any_state(self_in);
+    self->turn++;
     tt_model_reset(self->weights, self->memory);
     self->torn = false;
     return mp_const_none;
@@ -147,9 +160,7 @@ static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_load_obj, tt_trainer_load);
 /* The memory is left to the garbage collector: views of `state` may still refer to it. */
 static mp_obj_t tt_trainer_deinit(mp_obj_t self_in) {
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
-    self->memory = NULL;
-    self->weights = NULL;
-    self->keep = NULL;
+    memset(&self->keep, 0, sizeof(*self) - offsetof(tt_trainer, keep));
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_deinit_obj, tt_trainer_deinit);
@@ -173,15 +184,11 @@ static mp_obj_t tt_shape(const mp_int_t *shape, size_t count) {
     return mp_obj_new_tuple(count, dimensions);
 }
 
-static void tt_store(mp_obj_t dict, qstr name, mp_obj_t value) {
-    mp_obj_dict_store(dict, MP_OBJ_NEW_QSTR(name), value);
-}
-
 /* Methods, and what is the same for every Trainer of this build. */
 mp_obj_t tt_trainer_dict(void) {
     static const mp_int_t input_shape[] = {TT_INPUT_SHAPE};
     static const mp_int_t output_shape[] = {TT_OUTPUT_SHAPE};
-    mp_obj_t dict = mp_obj_new_dict(24);
+    mp_obj_t dict = mp_obj_new_dict(28);
     tt_store(dict, MP_QSTR_step, MP_OBJ_FROM_PTR(&tt_trainer_step_obj));
 #if TT_BATCH
     tt_store(dict, MP_QSTR_accumulate, MP_OBJ_FROM_PTR(&tt_trainer_accumulate_obj));
@@ -193,6 +200,13 @@ mp_obj_t tt_trainer_dict(void) {
 #endif
     tt_store(dict, MP_QSTR_predict, MP_OBJ_FROM_PTR(&tt_trainer_predict_obj));
     tt_store(dict, MP_QSTR_classify, MP_OBJ_FROM_PTR(&tt_trainer_classify_obj));
+    tt_store(dict, MP_QSTR_quantize, MP_OBJ_FROM_PTR(&tt_trainer_quantize_obj));
+#if TT_LOSS != TT_LOSS_NONE
+    tt_store(dict, MP_QSTR_evaluate, MP_OBJ_FROM_PTR(&tt_trainer_evaluate_obj));
+    tt_store(dict, MP_QSTR_slices, MP_OBJ_FROM_PTR(&tt_trainer_slices_obj));
+    tt_store(dict, MP_QSTR_astep, MP_OBJ_FROM_PTR(&tt_trainer_astep_obj));
+#endif
+    tt_store(dict, MP_QSTR_info, MP_OBJ_FROM_PTR(&tt_trainer_info_obj));
     tt_store(dict, MP_QSTR_reset, MP_OBJ_FROM_PTR(&tt_trainer_reset_obj));
     tt_store(dict, MP_QSTR_deinit, MP_OBJ_FROM_PTR(&tt_trainer_deinit_obj));
     tt_store(dict, MP_QSTR___enter__, MP_OBJ_FROM_PTR(&tt_trainer_enter_obj));

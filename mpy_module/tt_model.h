@@ -8,6 +8,7 @@
 #define TT_MODEL_H
 
 #include "tinytrain.h"
+#include "tinytrain_parts.h"
 #include "model.h" /* generated */
 
 #if TT_MODEL_ABI != TT_ABI
@@ -35,9 +36,12 @@
  *   TT_INPUT_SHAPE         TT_OUTPUT_SHAPE       comma separated dimensions, batch included
  *   TT_INPUT_SCALE_BITS    TT_OUTPUT_SCALE_BITS  IEEE 754 single as unsigned bits
  *   TT_INPUT_ZERO          TT_OUTPUT_ZERO        zero points
+ *   TT_PIXEL_MULTIPLIER    TT_PIXEL_ZERO         a pixel as input: floor(pixel * multiplier / 2^16 + 1/2)
+ *                          + zero, saturated; 255 * multiplier < 2^31
+ *   TT_PIXEL_LOW           TT_PIXEL_HIGH         real values that pixels 0 and 255 stand for
  */
 
-/* What a step learns towards. NONE: the model cannot be trained, there is no tt_model_step. SOFTMAX:
+/* What a step learns towards. NONE: the model cannot be trained, there are no steps. SOFTMAX:
  * label. SIGMOID: target, TT_CLASSES bytes of 0 or 1. MSE: target, TT_OUTPUT_BYTES quantized as the
  * output or, if label is 1, as the input, which must be as large then. */
 #define TT_LOSS_NONE 0
@@ -48,7 +52,7 @@
 /* Also defined by model.h where a build has them, 0 otherwise:
  *   TT_MOMENTUM            there are velocities
  *   TT_DECAY               the kernels can let weights decay
- *   TT_BATCH               tt_model_accumulate and tt_model_apply exist
+ *   TT_BATCH               steps can accumulate, and tt_model_apply exists
  */
 #ifndef TT_MOMENTUM
 #define TT_MOMENTUM 0
@@ -59,6 +63,11 @@
 #ifndef TT_BATCH
 #define TT_BATCH 0
 #endif
+
+/* And where TT_LOSS is not NONE:
+ *   TT_STEP_CALLS          kernel calls of a step
+ *   TT_LOSS_CALLS          those of them until the loss is known: no parameter has changed yet
+ */
 
 /* Header of model.ttw, 32 bytes, little endian, followed by the payload. */
 typedef struct {
@@ -92,23 +101,43 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state);
  * The state is read only. */
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
 
-/* Forward, backward and update in place for the input in the arena; the loss in units of
- * 2^-TT_LOSS_BITS. label and target: as TT_LOSS says, what it does not name is ignored. The rate's
- * dither is set, its other fields are read as far as the build has what they are for; accumulate
- * is 0. */
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-    int32_t label, const int8_t *target);
+#if TT_LOSS != TT_LOSS_NONE
+/* A step on its way: forward, backward and update in place for the input in the arena. label and
+ * target: as TT_LOSS says, what it does not name is ignored; they have to be there when call number
+ * TT_LOSS_CALLS - 1 runs, which sets the loss, in units of 2^-TT_LOSS_BITS. */
+typedef struct {
+    const uint8_t *weights;
+    uint8_t *state, *arena;
+    const int8_t *target;
+    int32_t label;
+    int32_t loss;
+    tt_rate rate;
+    int32_t call; /* the next one */
+    tt_part part; /* of it */
+} tt_run;
+
+/* Generated: do call number run->call as far as run->part says. */
+void tt_model_call(tt_run *run);
+
+/* step.c: begin a step. The rate's fields are read as far as the build has what they are for;
+ * accumulate: 1 to add the gradients up in the state (TT_BATCH), else 0. A step that is given up
+ * leaves the parameters that were updated already, and the number of steps as it was. */
+void tt_step_begin(tt_run *run, const uint8_t *weights, uint8_t *state, uint8_t *arena,
+    const tt_rate *rate, int32_t accumulate);
+
+/* step.c: go on with at most so many pieces of one call; 1 when the step is done. */
+int32_t tt_step_some(tt_run *run, int32_t units);
+
+/* step.c: go on until that call is next. */
+void tt_step_until(tt_run *run, int32_t call);
+#endif
 
 #if TT_BATCH
-/* As tt_model_step, but the gradients are added up in the state. */
-int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-    int32_t label, const int8_t *target);
-
 /* Update with the mean of the gradients added up, and forget them; nothing if there are none. */
 void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
 #endif
 
-/* A loss of tt_model_step as the bits of an IEEE 754 single. */
+/* The loss of a step as the bits of an IEEE 754 single. */
 static inline uint32_t tt_model_loss_bits(int32_t loss) {
     uint32_t bits = tt_loss_bits(loss); /* for units of 2^-20 */
     return bits == 0u ? 0u : bits + ((uint32_t)(20 - (TT_LOSS_BITS)) << 23);

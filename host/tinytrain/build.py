@@ -147,7 +147,8 @@ def _link(
     kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
     model = source / "model.c"
     # what runs once a call or once a step is compiled for size
-    compact = [*binding, model, *(k for k in kernels if k.stem in ("softmax", "cross_entropy"))]
+    rare = ("softmax", "cross_entropy", "parts")
+    compact = [*binding, model, *(k for k in kernels if k.stem in rare)]
     with tempfile.TemporaryDirectory() as work:
         return build_natmod(
             [*binding, model, *kernels],

@@ -42,6 +42,12 @@ HEADER = f"""
 #define TT_LOSS TT_LOSS_SOFTMAX
 #define TT_LOSS_BITS 20
 #define TT_CLASSES {CLASSES}
+#define TT_STEP_CALLS 4
+#define TT_LOSS_CALLS 2
+#define TT_PIXEL_MULTIPLIER 65536
+#define TT_PIXEL_ZERO -128
+#define TT_PIXEL_LOW -1
+#define TT_PIXEL_HIGH 1
 #define TT_INPUT_SHAPE 1, {INPUTS}
 #define TT_OUTPUT_SHAPE 1, {CLASSES}
 #define TT_INPUT_SCALE_BITS 0x3c000000u
@@ -76,13 +82,6 @@ static const tt_conv2d layer = {
     .window = {1, 1, 16, 1, 1, 4, 1, 1, 1, 1, 0, 0},
     .in_zero = TT_INPUT_ZERO, .out_zero = TT_OUTPUT_ZERO, .low = -128, .high = 127,
 };
-static const tt_cross_entropy loss_of = {.classes = 4, .limit = 32767};
-static const tt_conv2d_bwd_weight_params d_w = {
-    .window = {1, 1, 16, 1, 1, 4, 1, 1, 1, 1, 0, 0},
-    .in_zero = TT_INPUT_ZERO, .channels = 16, .row_shift = 0,
-};
-static const tt_bias_bwd_params d_bias = {.pixels = 1, .channels = 4, .bias_limit = 1 << 20};
-
 void tt_model_reset(const uint8_t *weights, uint8_t *state) {
     const tiny_weights *from = (const void *)weights;
     tiny_state *to = (void *)state;
@@ -105,24 +104,38 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
                  a->scratch);
 }
 
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label, const int8_t *target) {
-    (void)target;
-    const tiny_weights *c = (const void *)weights;
-    tiny_state *s = (void *)state;
-    tiny_arena *a = (void *)arena;
+#if TT_LOSS != TT_LOSS_NONE
+static const tt_cross_entropy loss_of = {.classes = 4, .limit = 32767};
+static const tt_conv2d_bwd_weight_params d_w = {
+    .window = {1, 1, 16, 1, 1, 4, 1, 1, 1, 1, 0, 0},
+    .in_zero = TT_INPUT_ZERO, .channels = 16, .row_shift = 0,
+};
+static const tt_bias_bwd_params d_bias = {.pixels = 1, .channels = 4, .bias_limit = 1 << 20};
+
+void tt_model_call(tt_run *run) {
+    const tiny_weights *c = (const void *)run->weights;
+    tiny_state *s = (void *)run->state;
+    tiny_arena *a = (void *)run->arena;
     tt_grad *d_logits = (void *)a->d_logits;
-    int32_t loss;
-    tt_rate_begin(rate, s->steps++);
-    tt_conv2d_s32(&layer, a->x, s->w, s->bias, a->sums);
-    tt_softmax_cross_entropy(&loss_of, a->sums, c->multiplier, c->logit_shift, label, d_logits,
-                             &loss, a->scratch);
-    tt_conv2d_bwd_weight(&d_w, d_logits, a->x, rate, c->step_mantissa, c->w_step, s->w,
-                         s->w_fraction, a->scratch, NULL);
-    tt_bias_bwd(&d_bias, d_logits, rate, c->step_mantissa, c->bias_step, s->bias,
-                s->bias_fraction, a->scratch, NULL);
-    return loss;
+    switch (run->call) {
+    case 0:
+        tt_part_conv2d_s32(&run->part, &layer, a->x, s->w, s->bias, a->sums);
+        break;
+    case 1:
+        tt_softmax_cross_entropy(&loss_of, a->sums, c->multiplier, c->logit_shift, run->label,
+                                 d_logits, &run->loss, a->scratch);
+        break;
+    case 2:
+        tt_conv2d_bwd_weight(&d_w, d_logits, a->x, &run->rate, c->step_mantissa, c->w_step, s->w,
+                             s->w_fraction, a->scratch, &run->part);
+        break;
+    case 3:
+        tt_bias_bwd(&d_bias, d_logits, &run->rate, c->step_mantissa, c->bias_step, s->bias,
+                    s->bias_fraction, a->scratch, &run->part);
+        break;
+    }
 }
+#endif
 """
 
 
@@ -183,6 +196,19 @@ def build(folder: Path, target: str, **macros: int | str) -> NatmodReport:
     )
 
 
+HOST_STEP = """
+#include "tt_model.h"
+int32_t host_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, const tt_rate *rate,
+                  int32_t label) {
+    tt_run run;
+    tt_step_begin(&run, weights, state, arena, rate, 0);
+    run.label = label;
+    tt_step_until(&run, TT_STEP_CALLS);
+    return run.loss;
+}
+"""
+
+
 @dataclass(slots=True)
 class HostModel:
     """The same C on this machine: what boards must reproduce."""
@@ -194,6 +220,8 @@ class HostModel:
     @classmethod
     def compile(cls, folder: Path) -> HostModel:
         made = [s for s in sources(folder) if s.parent != mpy_module_dir()]
+        made += [mpy_module_dir() / "step.c", folder / "step_of_host.c"]
+        made[-1].write_text(HOST_STEP)
         includes = [f"-I{d}" for d in (folder, mpy_module_dir(), c_kernels_dir() / "include")]
         out = folder / "host.so"
         command = ["gcc", "-O1", "-shared", "-fPIC", *includes, *map(str, made), "-o", str(out)]
@@ -201,7 +229,7 @@ class HostModel:
         library = ctypes.CDLL(str(out))
         library.tt_loss_bits.restype = ctypes.c_uint32
         model = cls(
-            library, ctypes.create_string_buffer(STATE_BYTES), ctypes.create_string_buffer(12)
+            library, ctypes.create_string_buffer(STATE_BYTES), ctypes.create_string_buffer(28)
         )
         library.tt_model_reset(payload(), model.state)
         model.set_rate(0.01)
@@ -221,9 +249,7 @@ class HostModel:
 
     def step(self, x: bytes, label: int) -> int:
         """Bits of the loss."""
-        loss = self.library.tt_model_step(
-            payload(), self.state, self._arena(x), self.rate, label, None
-        )
+        loss = self.library.host_step(payload(), self.state, self._arena(x), self.rate, label)
         return int(self.library.tt_loss_bits(loss))
 
     def train(self, examples: Sequence[tuple[bytes, int]]) -> list[int]:

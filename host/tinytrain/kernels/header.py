@@ -186,6 +186,13 @@ def declarations() -> Declarations:
     return parse(header_path().read_text(encoding="utf-8"))
 
 
+@cache
+def part_functions() -> Mapping[str, str]:
+    """Kernels that know nothing of parts, with the functions that call them for one."""
+    text = (include_dir() / "tinytrain_parts.h").read_text(encoding="utf-8")
+    return {f"tt_{name}": f"tt_part_{name}" for name in re.findall(r"\btt_part_(\w+)\(", text)}
+
+
 def parse(text: str) -> Declarations:
     """Read declarations: typedefs of structs, enums, prototypes and integer #defines."""
     # comments become spaces and directives empty lines, so that line numbers in errors are right

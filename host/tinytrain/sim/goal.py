@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,12 @@ Wanted: TypeAlias = "npt.ArrayLike | None"
 """As users give it: a label (softmax), 0 or 1 for all classes (sigmoid), int8 or None (mse)."""
 
 
+NOT_TRAINED: Final = "this build only predicts: build it with an --update scheme to train"
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The arguments `label` and `target` of tt_model_step."""
+    """The arguments `label` and `target` of tt_run."""
 
     label: int = 0
     target: Int8 | None = None
@@ -38,7 +41,7 @@ def goal_of(graph: Graph, program: Program, x: Int8, y: Wanted) -> Goal:
         case Loss.MSE:
             return Goal(target=_output(graph, y))
         case None:
-            raise DataError("this build only predicts: build it with an --update scheme to train")
+            raise DataError(NOT_TRAINED)
 
 
 def _label(program: Program, y: Wanted) -> int:

@@ -22,12 +22,15 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state);
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
 """
 CDEF_STEP: Final = """
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                      int32_t label, const int8_t *target);
+typedef struct { int32_t at, units; int32_t written, shift; } tt_part;
+typedef struct { const uint8_t *weights; uint8_t *state, *arena; const int8_t *target;
+                 int32_t label; int32_t loss; tt_rate rate; int32_t call; tt_part part; } tt_run;
+void tt_step_begin(tt_run *run, const uint8_t *weights, uint8_t *state, uint8_t *arena,
+                   const tt_rate *rate, int32_t accumulate);
+int32_t tt_step_some(tt_run *run, int32_t units);
+void tt_step_until(tt_run *run, int32_t call);
 """
 CDEF_BATCH: Final = """
-int32_t tt_model_accumulate(const uint8_t *weights, uint8_t *state, uint8_t *arena, tt_rate *rate,
-                            int32_t label, const int8_t *target);
 void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
 """
 
@@ -38,7 +41,8 @@ def module_of(compiled: Compiled) -> ModuleType:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("model.h", compiled.source.header), ("model.c", compiled.source.body)):
         _write(folder / name, text)
-    sources = [folder / "model.c", *sorted((c_kernels_dir() / "src").glob("*.c"))]
+    model = [folder / "model.c", mpy_module_dir() / "step.c"]
+    sources = [*model, *sorted((c_kernels_dir() / "src").glob("*.c"))]
     return build_extension(
         "model",
         CDEF

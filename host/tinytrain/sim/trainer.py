@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from types import ModuleType, TracebackType
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.codegen.pixels import pixels_of
 from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
-from tinytrain.ir.optimizer import Optimizer
-from tinytrain.ir.program import StateField
+from tinytrain.ir.loss import Loss
+from tinytrain.ir.program import Runtime, StateField
 from tinytrain.sim import checkpoint
-from tinytrain.sim.goal import Goal, Wanted, goal_of
+from tinytrain.sim.arguments import (
+    check_out,
+    checked_budget,
+    quantize_pixels,
+    quantize_real,
+)
+from tinytrain.sim.description import describe
+from tinytrain.sim.evaluation import Example, fraction_right, mean_loss
+from tinytrain.sim.factors import Factors
+from tinytrain.sim.goal import NOT_TRAINED, Goal, Wanted, goal_of
 from tinytrain.sim.gradients import gradients
 from tinytrain.sim.module import module_of
+from tinytrain.sim.run import Run, loss_value
 
 Int8 = npt.NDArray[np.int8]
 
 
-class Trainer:
+class Trainer(Factors):
     """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
 
     Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
@@ -35,9 +46,8 @@ class Trainer:
     def __init__(self, compiled: Compiled) -> None:
         """Compile the model's C (once; then from the cache) and reset the state."""
         graph, program, arena = compiled.graph, compiled.program, compiled.arena
-        self.compiled = compiled
+        super().__init__(compiled, module_of(compiled))
         self.name = graph.name
-        self._module: ModuleType | None = module_of(compiled)
         self._weights = np.frombuffer(program.weights.tobytes() + bytes(4), np.uint8)
         self._arena = np.zeros(arena.nbytes // 4 + 1, np.uint32).view(np.uint8)
         self._state = np.zeros(program.state_bytes // 4 + 1, np.uint32).view(np.uint8)
@@ -52,51 +62,8 @@ class Trainer:
         self.classes = program.classes
         self.loss = program.loss.value if program.loss else "none"
         self.ram = arena.nbytes + program.state_bytes
-        self._lr = np.float32(0.01)
-        self._momentum = self._weight_decay = np.float32(0)
+        self._turn = 0  # counts what uses the arena or changes parameters
         self.reset()
-
-    @property
-    def lr(self) -> float:
-        """The learning rate; finite and not negative, kept as float32."""
-        self._open()
-        return float(self._lr)
-
-    @lr.setter
-    def lr(self, value: float) -> None:
-        self._open()
-        self._lr = _factor("lr", value)
-
-    @property
-    def momentum(self) -> float:
-        """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first, float32."""
-        self._open()
-        return float(self._momentum)
-
-    @momentum.setter
-    def momentum(self, value: float) -> None:
-        self._need("momentum", self._optimizer.momentum, "--momentum")
-        self._momentum = _factor("momentum", value, 1.0)
-
-    @property
-    def weight_decay(self) -> float:
-        """Added to each trained weight's gradient: weight_decay * w. Biases do not decay."""
-        self._open()
-        return float(self._weight_decay)
-
-    @weight_decay.setter
-    def weight_decay(self, value: float) -> None:
-        self._need("weight_decay", self._optimizer.decays, "--weight-decay")
-        self._weight_decay = _factor("weight_decay", value)
-
-    @property
-    def _optimizer(self) -> Optimizer:
-        return self.compiled.program.optimizer
-
-    def _need(self, what: str, there: bool, option: str) -> None:
-        self._open()
-        if not there or self.compiled.program.loss is None:
-            raise DataError(f"{what}: not in this build; build with {option}")
 
     @property
     def state(self) -> npt.NDArray[np.uint8]:
@@ -118,7 +85,8 @@ class Trainer:
     def reset(self) -> None:
         """Forget all training."""
         module = self._open()
-        module.lib.tt_model_reset(self._in(self._weights), self._out(self._state))
+        self._turn += 1
+        module.lib.tt_model_reset(*self._memory()[:2])
 
     def save(self, where: checkpoint.Where) -> checkpoint.Found:
         """Store the state as the newest checkpoint; which slot that is, and its sequence number.
@@ -139,6 +107,7 @@ class Trainer:
         self._can_train()
         state = self.state
         found, data = checkpoint.load(where, self.compiled.source.state_hash, state.size)
+        self._turn += 1
         state[:] = np.frombuffer(data, np.uint8)
         return found
 
@@ -154,48 +123,72 @@ class Trainer:
         or 1 for every class; mse: int8 in the output's shape and quantization, or None to learn
         towards the input.
         """
-        return self._train("tt_model_step", x, y)
+        return self._learn(x, y)
+
+    def slices(
+        self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000
+    ) -> Iterator[float | None]:
+        """A step in slices of about budget_us microseconds: None after each, then the loss.
+
+        The input is copied at once. The result is that of step(). What uses the Trainer in between
+        (step, predict, reset ...) gives the step up: the next slice raises DataError. So does who
+        drops the iterator. Parameters that were updated by then stay so, the step does not count.
+        """
+        budget = checked_budget(budget_us)
+        run, turn = self._begin(x, y), self._turn
+
+        def check() -> None:
+            self._open()
+            if self._turn != turn:
+                raise DataError("the step was given up: the Trainer was used for something else")
+
+        def losses() -> Iterator[float | None]:
+            for loss in run.slices(budget, check):
+                yield None if loss is None else self._loss(loss)
+
+        return losses()
+
+    async def astep(self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000) -> float:
+        """As step(), but other tasks get their turn after each slice (see slices)."""
+        for loss in self.slices(x, y, budget_us):
+            if loss is not None:
+                return loss
+            await asyncio.sleep(0)
+        raise AssertionError("a step ends with its loss")
 
     def accumulate(self, x: npt.ArrayLike, y: Wanted = None) -> float:
         """Forward and backward as step, but the gradients are added up for apply(); the loss."""
         self._need("accumulate", self._optimizer.batch, "--batch")
-        return self._train("tt_model_accumulate", x, y)
+        return self._learn(x, y, accumulate=True)
 
     def apply(self) -> None:
         """Update with the mean gradient of the examples since the last apply(), if any."""
         self._need("apply", self._optimizer.batch, "--batch")
-        state = self._out(self._state)
-        self._open().lib.tt_model_apply(self._in(self._weights), state, self._rate())
+        self._turn += 1
+        weights, state, _ = self._memory()
+        self._open().lib.tt_model_apply(weights, state, self._rate())
 
-    def _train(self, function: str, x: npt.ArrayLike, y: Wanted) -> float:
+    def _learn(self, x: npt.ArrayLike, y: Wanted, *, accumulate: bool = False) -> float:
+        calls = len(self.compiled.program.step)
+        return self._loss(self._begin(x, y, accumulate=accumulate).until(calls))
+
+    def _begin(self, x: npt.ArrayLike, y: Wanted, *, accumulate: bool = False) -> Run:
         module = self._open()
         goal = self._goal(x, y)
         self._put(x)
-        buffers = self._in(self._weights), self._out(self._state), self._out(self._arena)
-        target = module.ffi.NULL
-        if goal.target is not None:
-            target = module.ffi.from_buffer("const int8_t *", goal.target)
-        loss = getattr(module.lib, function)(*buffers, self._rate(), goal.label, target)
-        return _loss_value(loss, self.compiled.program.loss_bits)
+        return Run(module, self._memory(), self._rate(), goal, accumulate=accumulate)
 
-    def _rate(self) -> Any:
-        module = self._open()
-        rate = module.ffi.new("tt_rate *")
-        module.lib.tt_rate_set(rate, int(self._lr.view(np.uint32)))
-        module.lib.tt_momentum_set(rate, int(self._momentum.view(np.uint32)))
-        module.lib.tt_decay_set(rate, int(self._weight_decay.view(np.uint32)))
-        return rate
+    def _loss(self, loss: int) -> float:
+        return loss_value(loss, self.compiled.program.loss_bits)
 
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """Int8 input to the model's int8 output, in the output's shape."""
         module = self._open()
         size = self.compiled.program.output.nbytes
         if out is not None:
-            _check_out(out, size)
+            check_out(out, size)
         self._put(x)
-        module.lib.tt_model_predict(
-            self._in(self._weights), self._out(self._state), self._out(self._arena)
-        )
+        module.lib.tt_model_predict(*self._memory())
         result = self._arena[self._output : self._output + size].view(np.int8)
         if out is None:
             return result.copy().reshape(self.output_shape)
@@ -217,16 +210,50 @@ class Trainer:
         self._open()
         return gradients(self.compiled, self.state, self._checked(x), self._goal(x, y))
 
-    def quantize(self, x: npt.ArrayLike) -> Int8:
-        """Real values to the model's int8 input: round(x / input_scale) + zero point, saturated.
+    def evaluate(self, examples: Iterable[Example]) -> float:
+        """How well the model does on (x, y) pairs; nothing is learned.
 
-        Halves are rounded away from zero, as TFLM's QUANTIZE does.
+        softmax: the fraction of examples that classify() gets right. sigmoid: the fraction of
+        labels, where an output above 0 means 1. mse: the mean loss, a float32 with the lower bits
+        cut off.
         """
-        return _quantize(x, self.input_scale, self.input_zero_point)
+        match self.compiled.program.loss:
+            case None:
+                raise DataError(NOT_TRAINED)
+            case Loss.MSE:
+                steps = self.compiled.program.step
+                calls = [Runtime.LOSS in c.args.values() for c in steps].index(True) + 1
+                return self._loss(mean_loss(examples, lambda x, y: self._begin(x, y).until(calls)))
+            case loss:
+                zero = self.output_zero_point
+                return fraction_right(loss, zero, examples, self._goal, self.predict)
+
+    def quantize(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
+        """The model's int8 input for real values, or for the pixels of an array of uint8.
+
+        Real values: round(x / input_scale) + zero point, saturated; the quotient is rounded to a
+        float32, its halves away from zero, as TFLM's QUANTIZE does. Pixels: see `pixels` of info().
+        """
+        array = np.asarray(x)
+        if array.dtype == np.uint8:
+            pixels = pixels_of(self.compiled.graph)
+            result = quantize_pixels(array, pixels.multiplier, pixels.zero)
+        else:
+            result = quantize_real(array, self.input_scale, self.input_zero_point)
+        if out is None:
+            return result
+        check_out(out, result.size)
+        np.copyto(out, result.reshape(out.shape))
+        return out
+
+    def info(self) -> dict[str, object]:
+        """What the Trainer is and what it takes."""
+        steps = self.state[:4].view(np.uint32)
+        return describe(self.compiled, int(steps[0]) if steps.size else 0)
 
     def quantize_target(self, y: npt.ArrayLike) -> Int8:
         """Real values to the int8 of the model's output: targets for `step` with mse."""
-        return _quantize(y, self.output_scale, self.output_zero_point)
+        return quantize_real(y, self.output_scale, self.output_zero_point)
 
     def dequantize(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The model's int8 output to real values."""
@@ -260,16 +287,14 @@ class Trainer:
             f"{self.output_shape}, {self.classes} classes, {self.ram} bytes of RAM>"
         )
 
-    def _open(self) -> ModuleType:
-        if self._module is None:
-            raise DataError("the Trainer is closed")
-        return self._module
-
-    def _in(self, array: npt.NDArray[np.uint8]) -> Any:
-        return self._open().ffi.from_buffer("const uint8_t *", array)
-
-    def _out(self, array: npt.NDArray[np.uint8]) -> Any:
-        return self._open().ffi.from_buffer("uint8_t *", array, require_writable=True)
+    def _memory(self) -> tuple[Any, Any, Any]:
+        """Weights, state and arena as pointers."""
+        take = self._open().ffi.from_buffer
+        return (
+            take("const uint8_t *", self._weights),
+            take("uint8_t *", self._state, require_writable=True),
+            take("uint8_t *", self._arena, require_writable=True),
+        )
 
     def _goal(self, x: npt.ArrayLike, y: Wanted) -> Goal:
         return goal_of(self.compiled.graph, self.compiled.program, self._checked(x), y)
@@ -291,42 +316,5 @@ class Trainer:
 
     def _put(self, x: npt.ArrayLike) -> None:
         flat = self._checked(x)
+        self._turn += 1
         self._arena[self._input : self._input + flat.size] = flat.view(np.uint8)
-
-
-def _factor(name: str, value: float, below: float = float("inf")) -> np.float32:
-    """A float32 of at least 0 and below some limit, or DataError."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
-        raise DataError(f"{name} must be a number, not {type(value).__name__}")
-    with np.errstate(over="ignore"):
-        single = np.float32(value)
-    if not 0 <= float(single) < below:
-        what = "finite" if below == float("inf") else f"below {below:g}"
-        raise DataError(f"{name} must be {what} and not negative, not {value}")
-    return np.float32(abs(single))  # no -0.0
-
-
-def _check_out(out: object, size: int) -> None:
-    expected = f"out must be a writable int8 array of {size} elements"
-    if not isinstance(out, np.ndarray):
-        raise DataError(f"{expected}, not {type(out).__name__}")
-    if out.dtype != np.int8 or out.size != size:
-        raise DataError(f"{expected}, not {out.dtype} {out.shape}")
-    if not out.flags.writeable:
-        raise DataError(f"{expected}; this one is read-only")
-
-
-def _quantize(x: npt.ArrayLike, scale: float, zero: int) -> Int8:
-    values = np.asarray(x, np.float32)
-    if np.isnan(values).any():
-        raise DataError("the input has NaN, which no int8 stands for")
-    q = values / np.float32(scale)
-    q = np.where(q >= 0, np.floor(q + np.float32(0.5)), np.ceil(q - np.float32(0.5)))
-    saturated: Int8 = np.clip(q + zero, -128, 127).astype(np.int8)
-    return saturated
-
-
-def _loss_value(loss: int, bits: int) -> float:
-    """As tt_model_loss_bits: a float32 has 24 bits, the lower ones are cut off."""
-    cut = max(0, loss.bit_length() - 24)
-    return math.ldexp((loss >> cut) << cut, -bits)

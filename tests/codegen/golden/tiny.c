@@ -71,62 +71,92 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
         (const int8_t *)(weights + 84), (int8_t *)(arena + 4), NULL, NULL);
 }
 
-int32_t tt_model_step(const uint8_t *weights, uint8_t *state, uint8_t *arena,
-                      tt_rate *rate, int32_t label, const int8_t *target) {
-    (void)label;
-    (void)target;
-    int32_t loss;
-    uint32_t *steps = (uint32_t *)state;
-    tt_rate_begin(rate, *steps);
-    /* conv2d_1: t4 1x4x4x2 */
-    tt_conv2d_s8(&p0, (const int8_t *)(arena + 188), (const int8_t *)(weights + 0),
-        (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
-        (const int8_t *)(weights + 60), (int8_t *)(arena + 156), NULL, (int32_t *)(arena + 0));
-    /* conv2d_2: t7 1x4x4x2 */
-    tt_conv2d_s8(&p1, (const int8_t *)(arena + 156), (const int8_t *)(state + 4),
-        (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
-        (const int8_t *)(weights + 72), (int8_t *)(arena + 52), (uint8_t *)(arena + 84),
-        (int32_t *)(arena + 0));
-    /* add_1: t8 1x4x4x2 */
-    tt_add_s8(&p2, (const int8_t *)(arena + 156), (const int8_t *)(arena + 52),
-        (int8_t *)(arena + 52), (uint8_t *)(arena + 88));
-    /* average_pool2d_1: t9 1x1x1x2 */
-    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 52), (int8_t *)(arena + 24), NULL);
-    /* dense_1: logits */
-    tt_conv2d_s32(&p4, (const int8_t *)(arena + 24), (const int8_t *)(state + 24),
-        (const int32_t *)(state + 32), (int32_t *)(arena + 8));
-    /* loss -> d#t14 */
-    tt_softmax_cross_entropy(&p5, (const int32_t *)(arena + 8), (const int32_t *)(weights + 88),
-        (const int8_t *)(weights + 96), label, (tt_grad *)(arena + 0), &loss,
-        (int32_t *)(arena + 16));
-    /* d#t9 */
-    tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 0), (const int8_t *)(state + 24),
-        (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 8), NULL);
-    /* dense_1: weight */
-    tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 24), rate,
-        (const uint16_t *)(weights + 104), (const int8_t *)(weights + 108), (int8_t *)(state + 24),
-        (int8_t *)(state + 28), (int32_t *)(arena + 8), NULL);
-    /* dense_1: bias */
-    tt_bias_bwd(&p8, (const tt_grad *)(arena + 0), rate, (const uint16_t *)(weights + 112),
-        (const int8_t *)(weights + 116), (int32_t *)(state + 32), (int8_t *)(state + 40),
-        (int32_t *)(arena + 8), NULL);
-    /* d#t8 */
-    tt_average_pool2d_bwd(&p9, (const tt_grad *)(arena + 68), (tt_grad *)(arena + 0),
-        (int32_t *)(arena + 76), NULL);
-    /* d#t8#1 */
-    tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 88),
-        (tt_grad *)(arena + 0), NULL);
-    /* d#t7 */
-    tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 84),
-        (tt_grad *)(arena + 0), NULL);
-    /* conv2d_2: weight */
-    tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 156), rate,
-        (const uint16_t *)(weights + 120), (const int8_t *)(weights + 124), (int8_t *)(state + 4),
-        (int8_t *)(state + 8), (int32_t *)(arena + 68), NULL);
-    /* conv2d_2: bias */
-    tt_bias_bwd(&p12, (const tt_grad *)(arena + 0), rate, (const uint16_t *)(weights + 128),
-        (const int8_t *)(weights + 132), (int32_t *)(state + 12), (int8_t *)(state + 20),
-        (int32_t *)(arena + 68), NULL);
-    ++*steps;
-    return loss;
+void tt_model_call(tt_run *run) {
+    const uint8_t *weights = run->weights;
+    uint8_t *state = run->state, *arena = run->arena;
+    tt_part *part = &run->part;
+    (void)weights;
+    (void)state;
+    (void)part;
+    switch (run->call) {
+    case 0:
+        /* conv2d_1: t4 1x4x4x2 */
+        tt_part_conv2d_s8(part, &p0, (const int8_t *)(arena + 188), (const int8_t *)(weights + 0),
+            (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
+            (const int8_t *)(weights + 60), (int8_t *)(arena + 156), NULL, (int32_t *)(arena + 0));
+        break;
+    case 1:
+        /* conv2d_2: t7 1x4x4x2 */
+        tt_part_conv2d_s8(part, &p1, (const int8_t *)(arena + 156), (const int8_t *)(state + 4),
+            (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
+            (const int8_t *)(weights + 72), (int8_t *)(arena + 52), (uint8_t *)(arena + 84),
+            (int32_t *)(arena + 0));
+        break;
+    case 2:
+        /* add_1: t8 1x4x4x2 */
+        tt_part_add_s8(part, &p2, (const int8_t *)(arena + 156), (const int8_t *)(arena + 52),
+            (int8_t *)(arena + 52), (uint8_t *)(arena + 88));
+        break;
+    case 3:
+        /* average_pool2d_1: t9 1x1x1x2 */
+        tt_part_average_pool2d_s8(part, &p3, (const int8_t *)(arena + 52), (int8_t *)(arena + 24),
+            NULL);
+        break;
+    case 4:
+        /* dense_1: logits */
+        tt_part_conv2d_s32(part, &p4, (const int8_t *)(arena + 24), (const int8_t *)(state + 24),
+            (const int32_t *)(state + 32), (int32_t *)(arena + 8));
+        break;
+    case 5:
+        /* loss -> d#t14 */
+        tt_softmax_cross_entropy(&p5, (const int32_t *)(arena + 8), (const int32_t *)(weights + 88),
+            (const int8_t *)(weights + 96), run->label, (tt_grad *)(arena + 0), &run->loss,
+            (int32_t *)(arena + 16));
+        break;
+    case 6:
+        /* d#t9 */
+        tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 0), (const int8_t *)(state + 24),
+            (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 8),
+            part);
+        break;
+    case 7:
+        /* dense_1: weight */
+        tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 24),
+            &run->rate, (const uint16_t *)(weights + 104), (const int8_t *)(weights + 108),
+            (int8_t *)(state + 24), (int8_t *)(state + 28), (int32_t *)(arena + 8), part);
+        break;
+    case 8:
+        /* dense_1: bias */
+        tt_bias_bwd(&p8, (const tt_grad *)(arena + 0), &run->rate,
+            (const uint16_t *)(weights + 112), (const int8_t *)(weights + 116),
+            (int32_t *)(state + 32), (int8_t *)(state + 40), (int32_t *)(arena + 8), part);
+        break;
+    case 9:
+        /* d#t8 */
+        tt_average_pool2d_bwd(&p9, (const tt_grad *)(arena + 68), (tt_grad *)(arena + 0),
+            (int32_t *)(arena + 76), part);
+        break;
+    case 10:
+        /* d#t8#1 */
+        tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 88),
+            (tt_grad *)(arena + 0), part);
+        break;
+    case 11:
+        /* d#t7 */
+        tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 84),
+            (tt_grad *)(arena + 0), part);
+        break;
+    case 12:
+        /* conv2d_2: weight */
+        tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 156),
+            &run->rate, (const uint16_t *)(weights + 120), (const int8_t *)(weights + 124),
+            (int8_t *)(state + 4), (int8_t *)(state + 8), (int32_t *)(arena + 68), part);
+        break;
+    case 13:
+        /* conv2d_2: bias */
+        tt_bias_bwd(&p12, (const tt_grad *)(arena + 0), &run->rate,
+            (const uint16_t *)(weights + 128), (const int8_t *)(weights + 132),
+            (int32_t *)(state + 12), (int8_t *)(state + 20), (int32_t *)(arena + 68), part);
+        break;
+    }
 }

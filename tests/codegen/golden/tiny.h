@@ -14,6 +14,12 @@
 #define TT_MOMENTUM 0
 #define TT_DECAY 0
 #define TT_BATCH 0
+#define TT_PIXEL_MULTIPLIER 17134
+#define TT_PIXEL_ZERO -3
+#define TT_PIXEL_LOW 0
+#define TT_PIXEL_HIGH 1
+#define TT_STEP_CALLS 14
+#define TT_LOSS_CALLS 6
 #define TT_INPUT_OFFSET 188
 #define TT_INPUT_BYTES 16
 #define TT_INPUT_SHAPE 1, 4, 4, 1
@@ -24,8 +30,8 @@
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0x3bf2b08du
-#define TT_MODEL_HASH_HIGH 0x534cb49bu
+#define TT_MODEL_HASH_LOW 0x9dbfb09du
+#define TT_MODEL_HASH_HIGH 0x0963d91eu
 #define TT_STATE_HASH_LOW 0xaa00d691u
 #define TT_STATE_HASH_HIGH 0x9d08f501u
 

@@ -1,0 +1,63 @@
+"""Arguments of a Trainer's methods: checked, and quantized."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.errors import DataError
+
+LONGEST: Final = 1 << 22  # microseconds of a slice
+
+
+def factor(name: str, value: float, below: float = float("inf")) -> np.float32:
+    """A float32 of at least 0 and below some limit, or DataError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
+        raise DataError(f"{name} must be a number, not {type(value).__name__}")
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    if not 0 <= float(single) < below:
+        what = "finite" if below == float("inf") else f"below {below:g}"
+        raise DataError(f"{name} must be {what} and not negative, not {value}")
+    return np.float32(abs(single))  # no -0.0
+
+
+def check_out(out: object, size: int) -> None:
+    """DataError unless `out` is a writable int8 array of that many elements."""
+    expected = f"out must be a writable int8 array of {size} elements"
+    if not isinstance(out, np.ndarray):
+        raise DataError(f"{expected}, not {type(out).__name__}")
+    if out.dtype != np.int8 or out.size != size:
+        raise DataError(f"{expected}, not {out.dtype} {out.shape}")
+    if not out.flags.writeable:
+        raise DataError(f"{expected}; this one is read-only")
+
+
+def checked_budget(budget_us: object) -> int:
+    """Microseconds of a slice, or DataError."""
+    if isinstance(budget_us, bool) or not isinstance(budget_us, int | np.integer):
+        raise DataError(f"budget_us must be a whole number, not {type(budget_us).__name__}")
+    if budget_us < 1:
+        raise DataError(f"budget_us must be at least 1, not {budget_us}")
+    return min(int(budget_us), LONGEST)
+
+
+def quantize_real(x: npt.ArrayLike, scale: float, zero: int) -> npt.NDArray[np.int8]:
+    """round(x / scale) + zero, saturated; the quotient is a float32, its halves go away from 0."""
+    values = np.asarray(x, np.float32)
+    if np.isnan(values).any():
+        raise DataError("the input has NaN, which no int8 stands for")
+    with np.errstate(over="ignore"):
+        q = (values / np.float32(scale)).astype(np.float64)
+    rounded = np.trunc(q + np.copysign(0.5, q))
+    saturated: npt.NDArray[np.int8] = np.clip(rounded + zero, -128, 127).astype(np.int8)
+    return saturated
+
+
+def quantize_pixels(x: npt.NDArray[np.uint8], multiplier: int, zero: int) -> npt.NDArray[np.int8]:
+    """floor(pixel * multiplier / 2^16 + 1/2) + zero, saturated."""
+    wide = (x.astype(np.int64) * multiplier + (1 << 15) >> 16) + zero
+    saturated: npt.NDArray[np.int8] = np.clip(wide, -128, 127).astype(np.int8)
+    return saturated
