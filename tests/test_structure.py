@@ -25,6 +25,7 @@ LAYERS = (
     {"codegen", "patching"},
     {"compilation"},
     {"sim", "backend"},
+    {"advice"},
     {"build"},
     {"transfer"},
     {"commands"},

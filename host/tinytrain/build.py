@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.npyio import NpzFile
 
+from tinytrain.advice import Budget, refusal
 from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
 from tinytrain.backend.selftest import SelfTest
@@ -32,7 +33,7 @@ from tinytrain.compilation import DEFAULTS, Compiled, Options, compile_model
 from tinytrain.errors import BuildError, DataError
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import Optimizer
-from tinytrain.plan.report import BoardMemory, Report, make_report
+from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Report, make_report
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 from tinytrain.sim.trainer import Trainer
 
@@ -75,14 +76,16 @@ def build(
 ) -> Build:
     """Build `model` for a board; files appear in `folder` only when all of them are ready.
 
-    ram: limit for arena and state in bytes; BuildError if they take more.
+    ram: limit for arena and state in bytes. BuildError, with what would help, if they take more
+    or the board's heap does not hold everything.
     user_c_module: also write the folder usermod/, from which a firmware can be built.
     """
     folder = folder.absolute()
     board = load_board(board_name)
     progress("reading and planning", 0, 1)
     compiled = compile_model(model, update, options)
-    _check_ram(compiled, ram)
+    if ram is not None:
+        _check(compiled, Budget("allowed by --ram for arena and state", ram))
     _check_places(folder, FILES)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
@@ -95,14 +98,9 @@ def build(
     return Build(folder, compiled, report, kept)
 
 
-def _check_ram(compiled: Compiled, ram: int | None) -> None:
-    needed = compiled.arena.nbytes + compiled.program.state_bytes
-    if ram is not None and needed > ram:
-        raise BuildError(
-            f"{compiled.graph.name}: arena {compiled.arena.nbytes:,} + state "
-            f"{compiled.program.state_bytes:,} = {needed:,} bytes, {needed - ram:,} more than the "
-            f"{ram:,} allowed; train fewer layers (--update last:N or bias:N)"
-        )
+def _check(compiled: Compiled, budget: Budget) -> None:
+    if problem := refusal(compiled, budget):
+        raise BuildError(problem)
 
 
 def _write_all(
@@ -118,6 +116,7 @@ def _write_all(
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
     module = _link(board, source, _defines(compiled), stage / "tinytrain.mpy", progress)
+    _check(compiled, heap_budget(board, module))
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     files = {name: (stage / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
     (stage / "selftest.json").write_text(make_selftest(compiled, files).to_json())
@@ -138,6 +137,13 @@ def _write_all(
 def _defines(compiled: Compiled) -> tuple[str, ...]:
     """The macros that all C sources of a build have to be compiled with."""
     return (f"TT_GRADIENT_BITS={compiled.program.gradients.bits}",)
+
+
+def heap_budget(board: Board, module: NatmodReport) -> Budget:
+    """A board's heap: module, script, and weights that cannot be read in place take of it too."""
+    name = f"of heap, free on {board.name}"
+    fixed = module.ram_bytes + SCRIPT_BYTES
+    return Budget(name, board.heap_bytes, fixed, not board.flash_weights)
 
 
 def _link(
