@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from numpy.lib.npyio import NpzFile
 from tinytrain.advice import Budget, refusal
 from tinytrain.backend.board import Board, load_board
 from tinytrain.backend.natmod import NatmodReport, build_natmod
+from tinytrain.backend.publish import SOURCE, check_places, publish
 from tinytrain.backend.selftest import SelfTest
 from tinytrain.backend.usermod import write_user_c_module
 from tinytrain.codegen.checkpoint_file import Checkpoint
@@ -42,7 +43,6 @@ SELFTEST_STEPS = 10
 SELFTEST_LR = 0.01
 REPORTS = ("report.json", "report.txt", "selftest.json")
 FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
-SOURCE = "source"  # the folder with what `sim` needs to build the same model again
 USERMOD = "usermod"
 
 
@@ -86,7 +86,7 @@ def build(
     compiled = compile_model(model, update, options)
     if ram is not None:
         _check(compiled, Budget("allowed by --ram for arena and state", ram))
-    _check_places(folder, FILES)
+    check_places(folder, FILES)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
         stage = Path(name)
@@ -94,7 +94,7 @@ def build(
         if user_c_module:
             weights = (stage / "model.ttw").read_bytes()
             write_user_c_module(stage / SOURCE, weights, stage / USERMOD, _defines(compiled))
-        kept = _publish(stage, folder)
+        kept = publish(stage, folder)
     return Build(folder, compiled, report, kept)
 
 
@@ -180,41 +180,6 @@ def _keep_input(source: Path, model: Path, compiled: Compiled, board: str, main:
     entry |= asdict(compiled.options)
     entry["main_sha256"] = hashlib.sha256(main.encode()).hexdigest()
     (source / "build.json").write_text(json.dumps(entry, indent=2) + "\n")
-
-
-def _check_places(folder: Path, names: Iterable[str]) -> None:
-    """BuildError if something lies where the files of a build will go and cannot be replaced."""
-    for place in (folder / SOURCE, folder, *folder.parents):
-        if place.exists() and not place.is_dir():
-            raise BuildError(f"{place}: is a file, a folder is needed; name another one with -o")
-    for name in names:
-        if (folder / name).is_dir():
-            raise BuildError(f"{folder / name}: is a folder, but the build writes such a file")
-
-
-def _publish(stage: Path, folder: Path) -> tuple[str, ...]:
-    """Move the finished files into place, each one at once; returns the names of those left out."""
-    finished = [p.relative_to(stage).as_posix() for p in sorted(stage.rglob("*")) if p.is_file()]
-    _check_places(folder, finished)
-    kept = ("main.py",) if _is_edited(folder, stage / "main.py") else ()
-    for name in finished:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if name not in kept:
-            (stage / name).replace(folder / name)
-    return kept
-
-
-def _is_edited(folder: Path, new: Path) -> bool:
-    """Whether the folder's main.py is the user's own: neither the last build's nor the new one."""
-    try:
-        found = (folder / new.name).read_bytes()
-    except FileNotFoundError:
-        return False
-    try:
-        generated = json.loads((folder / SOURCE / "build.json").read_text())["main_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        generated = None
-    return found != new.read_bytes() and hashlib.sha256(found).hexdigest() != generated
 
 
 def open_build(folder: Path) -> Compiled:
