@@ -260,6 +260,13 @@ static void tt_write(mp_obj_t file, mp_obj_t path, const void *data, size_t leng
     }
 }
 
+/* Code of a block device or a file system may use the Trainer: then nothing is made valid. */
+static void tt_check_unchanged(const tt_checkpoint_header *header, const uint8_t *state) {
+    if (tt_crc32(0, state, TT_STATE_BYTES) != header->state_crc) {
+        tt_refuse(MP_QSTR_RuntimeError, "save given up: the state has changed meanwhile");
+    }
+}
+
 static void tt_save_file(
     const tt_slots *slots, bool keep, const tt_checkpoint_header *header, const uint8_t *state) {
     mp_obj_t path = tt_format("%s.new", 1, &slots->names[0]);
@@ -267,6 +274,7 @@ static void tt_save_file(
     tt_write(file, path, header, sizeof(*header));
     tt_write(file, path, state, TT_STATE_BYTES);
     tt_close(file);
+    tt_check_unchanged(header, state);
     if (keep) {
         tt_rename(slots->names[0], slots->names[1]);
     }
@@ -284,6 +292,7 @@ static void tt_save_blocks(
     for (size_t number = 1, begin = size;; number++, begin += size) {
         if (begin >= TT_SAVED_BYTES) {
             number = begin = 0; /* the piece with the header comes last */
+            tt_check_unchanged(header, state);
         }
         size_t end = begin + size < TT_SAVED_BYTES ? begin + size : TT_SAVED_BYTES;
         memset(slots->piece, 0xff, size);

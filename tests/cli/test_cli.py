@@ -209,6 +209,11 @@ def test_sim_says_what_the_build_lacks(folder, tmp_path, words, option):
         (("build", MODEL, "--board", "unix", "--ram", "2K"), "allowed by --ram"),
         (("sim", "nowhere", "--data", "x.npz"), "tinytrain build"),
         (("deploy", "nowhere"), "tinytrain build"),
+        (("verify", "nowhere"), "tinytrain build"),
+        (("bench", "nowhere"), "tinytrain build"),
+        (("pull", "nowhere"), "tinytrain build"),
+        (("push", "nowhere"), "tinytrain build"),
+        (("repl", "--port", "socket://localhost:1"), "takes a serial port"),
     ],
 )
 def test_errors_are_explained_without_a_traceback(words, expected, tmp_path):

@@ -191,6 +191,21 @@ class Failing(Device):
     def writeblocks(self, *args):
         return -5
 print(refused(lambda: t.save(Failing(512, 2)))[:7])
+class Using(Device):
+    used = False
+    def writeblocks(self, *args):
+        super().writeblocks(*args)
+        if self.used:
+            t.step(bytes(16), 1)
+d = Using(64, 12)
+t.save(d)
+saved = crc(t.state)
+d.used = True
+try:
+    t.save(d)
+except RuntimeError as error:
+    print(error)
+print(t.load(d), crc(t.state) == saved)
 """
     lines = run(board, tiny, script, [tmp_path / name for name in files])
     said = dict(line.split(" ", 1) for line in lines[: len(files)])
@@ -210,6 +225,8 @@ print(refused(lambda: t.save(Failing(512, 2)))[:7])
         "OSError OSError",
         *[f"{wrong} {wrong}"] * 4,
         "OSError",
+        "save given up: the state has changed meanwhile",
+        "(0, 1) True",
     ]
 
 
