@@ -196,6 +196,25 @@ void tt_border_s8(const tt_block *p, int32_t top, int32_t left, int8_t *y);
 /* Write block x into map y; what of it lies outside is dropped. */
 void tt_paste_s8(const tt_block *p, int32_t top, int32_t left, const int8_t *x, int8_t *y);
 
+/* ---- some channels of an array --------------------------------------------------------------- */
+
+/* Which: index[0] < index[1] < ..., `taken` of them, or the first ones if index is NULL. */
+typedef struct {
+    int32_t rows;
+    int16_t channels, taken;
+} tt_channels;
+
+/* y [rows,taken] = the chosen channels of x [rows,channels]. */
+void tt_take_channels_s8(const tt_channels *p, const int16_t *index, const int8_t *x, int8_t *y);
+
+/* The same of a gradient: dx has the exponent of dy. */
+void tt_take_channels_grad(
+    const tt_channels *p, const int16_t *index, const tt_grad *dy, tt_grad *dx);
+
+/* y = x [rows,channels] with the chosen channels from trained [rows,taken]. */
+void tt_merge_channels_s8(
+    const tt_channels *p, const int16_t *index, const int8_t *x, const int8_t *trained, int8_t *y);
+
 /* ---- loss --------------------------------------------------------------------------------- */
 
 /* y = x - zero, for a model whose last layer is none with 32-bit sums. */

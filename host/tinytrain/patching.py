@@ -14,6 +14,7 @@ from itertools import product
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.program import KernelCall, Program, Region
+from tinytrain.passes.lower_forward import FORWARD
 from tinytrain.passes.patches import (
     Chain,
     Layout,
@@ -68,7 +69,7 @@ def choose_chains(graph: Graph, program: Program, percent: int) -> tuple[Chain, 
     """
     if percent <= 0:
         return ()
-    lines = _timelines(program)
+    lines = _timelines(graph, program)
     runs = _runs(graph, program)
     covered = {
         line.ticks[n.name] for run in runs for n in run for line in lines if n.name in line.ticks
@@ -95,9 +96,10 @@ def choose_chains(graph: Graph, program: Program, percent: int) -> tuple[Chain, 
     return ()
 
 
-def _timelines(program: Program) -> list[_Timeline]:
+def _timelines(graph: Graph, program: Program) -> list[_Timeline]:
     """Of predict, and of step if there is one; ticks run through both."""
     shared = storages(program, sharings(program))
+    kernels = _forward_kernels(graph)
     found, start = [], 0
     for calls in (program.predict, program.step):
         ticks = range(start, start + len(calls))
@@ -105,7 +107,8 @@ def _timelines(program: Program) -> list[_Timeline]:
         touched: dict[str, list[int]] = {program.input.name: [start]}
         sizes: dict[str, int] = {}
         for tick, call in zip(ticks, calls, strict=True):
-            nodes.setdefault(call.node, tick)
+            if call.kernel == kernels.get(call.node):
+                nodes.setdefault(call.node, tick)
             for b in call.buffers():
                 if b.region is Region.ARENA:
                     touched.setdefault(b.name, []).append(tick)
@@ -124,8 +127,9 @@ def _runs(graph: Graph, program: Program) -> list[list[Node]]:
     """Longest sequences of layers of which each is all that reads the one before."""
     possible = {n.name for n in graph.nodes if patchable(n)}
     if program.step:
-        forward = {c.node: c for c in reversed(program.step)}
-        possible &= {name for name, call in forward.items() if _plain_forward(call)}
+        kernels = _forward_kernels(graph)
+        forward = (c for c in program.step if c.kernel == kernels.get(c.node))
+        possible &= {c.node for c in forward if c.args.get("clip") is None}
     kept = _read_again(program.step)
     runs: list[list[Node]] = []
     for before, node in zip((None, *graph.nodes), graph.nodes, strict=False):
@@ -146,9 +150,9 @@ def _runs(graph: Graph, program: Program) -> list[list[Node]]:
     return [run for run in runs if len(run) > 1]
 
 
-def _plain_forward(call: KernelCall) -> bool:
-    """Whether a node's first call in a step is that of forward, and notes no clipping."""
-    return call.kernel.endswith("_s8") and call.args.get("clip") is None
+def _forward_kernels(graph: Graph) -> Mapping[str, str]:
+    """The kernel that computes each node; in a step the head has another."""
+    return {n.name: FORWARD[n.op].kernel for n in graph.nodes}
 
 
 def _read_again(calls: Sequence[KernelCall]) -> set[str]:

@@ -278,6 +278,34 @@ def paste_s8(m: Maker) -> Args:
     return [p, top, left, m.int8(_block_size(p)), m.int8(_map_size(p))]
 
 
+def _channels(m: Maker) -> tuple[Params, Any]:
+    p = {"rows": m.int(1, 5), "channels": m.channels()}
+    p["taken"] = m.int(1, p["channels"])
+    index = np.sort(m.rng.permutation(p["channels"])[: p["taken"]]).astype(np.int16)
+    return p, m.pick(None, index)
+
+
+@case
+def take_channels_s8(m: Maker) -> Args:
+    p, index = _channels(m)
+    x = m.int8(p["rows"], p["channels"])
+    return [p, index, x, m.garbage(p["rows"] * p["taken"])]
+
+
+@case
+def take_channels_grad(m: Maker) -> Args:
+    p, index = _channels(m)
+    dy = m.grad(p["rows"] * p["channels"])
+    return [p, index, dy, m.garbage(grad_bytes(p["rows"] * p["taken"]))]
+
+
+@case
+def merge_channels_s8(m: Maker) -> Args:
+    p, index = _channels(m)
+    x, part = m.int8(p["rows"], p["channels"]), m.int8(p["rows"], p["taken"])
+    return [p, index, x, part, m.garbage(x.size)]
+
+
 @case
 def requantize_s8(m: Maker) -> Args:
     n = m.int(1, 40)

@@ -59,7 +59,7 @@ def gradients(
     for name, update in scheme.items():
         if update.channels:
             g = _gradient(p.weights[name])
-            _drop_frozen(compiled, name, update.channels, g)
+            _drop_frozen(compiled, name, update.inputs, g)
             found[f"{name}/weight"] = g
         if update.bias:
             found[f"{name}/bias"] = _gradient(p.biases[name])
@@ -98,11 +98,13 @@ def _gradient(leaf: Tensor) -> npt.NDArray[np.float64]:
     return np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy().copy()
 
 
-def _drop_frozen(compiled: Compiled, name: str, channels: int, g: npt.NDArray[np.float64]) -> None:
+def _drop_frozen(
+    compiled: Compiled, name: str, inputs: tuple[int, ...], g: npt.NDArray[np.float64]
+) -> None:
     node = next(n for n in compiled.graph.nodes if n.name == name)
-    if isinstance(node.attrs, DepthwiseConv2D):
-        channels *= node.attrs.multiplier
-    g[..., channels:] = 0
+    m = node.attrs.multiplier if isinstance(node.attrs, DepthwiseConv2D) else 1
+    trained = {c * m + i for c in inputs for i in range(m)}
+    g[..., [i for i in range(g.shape[-1]) if i not in trained]] = 0
 
 
 def loss_at(graph: Graph, p: ops.Parameters, label: int, exact: Activations) -> Tensor:

@@ -153,17 +153,16 @@ def test_fractions_of_channels() -> None:
         machine.step(model.noise(i), i % 3, 0.1)
     for layer, trained in ((first, 3), (depthwise, 4)):
         moved = field_array(machine, fields[f"{layer}/weight"]) != before[f"{layer}/weight"]
-        assert moved[..., :trained].mean() > 0.3
-        assert not moved[..., trained:].any()
+        assert moved.shape[-1] == trained
+        assert moved.mean() > 0.3
 
 
 def _with_scheme(compiled: Compiled, scheme: dict[str, LayerUpdate]) -> Compiled:
     from tinytrain.passes.lower import lower
-    from tinytrain.plan.arena import plan_arena
-    from tinytrain.plan.lifetime import lifetimes
+    from tinytrain.plan.arena import plan_calls
 
     program = lower(compiled.graph, scheme)
-    return replace(compiled, scheme=scheme, program=program, arena=plan_arena(lifetimes(program)))
+    return replace(compiled, scheme=scheme, program=program, arena=plan_calls(program))
 
 
 def test_layout_of_the_state() -> None:

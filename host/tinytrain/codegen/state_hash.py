@@ -30,7 +30,7 @@ def state_hash(graph: Graph, program: Program) -> int:
         digest.update(repr((node.op, node.attrs, tensors)).encode())
     position = {node.name: i for i, node in enumerate(graph.nodes)}
     for f in program.state:
-        entry = (position[f.layer], f.kind, f.dtype, f.shape, f.offset, f.axis)
+        entry = (position[f.layer], f.kind, f.dtype, f.shape, f.offset, f.axis, f.columns)
         digest.update(repr(entry).encode())
     digest.update(repr(program.state_bytes).encode())
     return int.from_bytes(digest.digest()[:8], "little")

@@ -14,10 +14,11 @@ from tinytrain.ir.program import StateField
 def with_state(graph: Graph, fields: Sequence[StateField], state: bytes) -> Graph:
     """The graph whose weights and biases are those of a state; fractions below an integer are
     left out, as the forward pass leaves them out."""
-    tensors = dict(graph.tensors)
+    tensors, raw = dict(graph.tensors), np.frombuffer(state, np.uint8)
     for f in fields:
         if f.kind not in ("weight", "bias"):
             continue
-        data = np.frombuffer(state, np.dtype(f.dtype), int(np.prod(f.shape)), f.offset)
-        tensors[f.tensor] = replace(tensors[f.tensor], data=data.reshape(f.shape).copy())
+        tensor = tensors[f.tensor]
+        assert tensor.data is not None
+        tensors[f.tensor] = replace(tensor, data=f.whole(tensor.data, raw))
     return replace(graph, tensors=tensors)

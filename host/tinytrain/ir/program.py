@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -134,6 +135,9 @@ class Initial:
     nbytes: int
 
 
+Integers = npt.NDArray[np.int8] | npt.NDArray[np.int32]
+
+
 @dataclass(frozen=True, slots=True)
 class StateField:
     """One array of the state: for reports, checkpoints and tests.
@@ -143,6 +147,8 @@ class StateField:
     its "sum" in units of 2 to the "sum_exponent" (int32);
     scale: real value of one unit of the integer, per output channel.
     axis: the axis of the array that counts output channels.
+    columns: what of a weight's last axis is trained: input channels, or the outputs of a depthwise
+    layer. An array with another shape than the tensor's holds these and no others.
     """
 
     layer: str
@@ -153,6 +159,20 @@ class StateField:
     offset: int
     scale: tuple[float, ...]
     axis: int
+    columns: tuple[int, ...] = ()
+
+    def values(self, state: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        """The array in the bytes of a state, as a view."""
+        dtype = np.dtype(self.dtype)
+        nbytes = math.prod(self.shape) * dtype.itemsize
+        return state[self.offset : self.offset + nbytes].view(dtype).reshape(self.shape)
+
+    def whole(self, data: Integers, state: npt.NDArray[np.uint8]) -> Integers:
+        """A copy of the tensor's untrained `data` with the integers that are in a state."""
+        values, result = self.values(state), data.copy()
+        columns = range(data.shape[-1]) if values.shape == data.shape else self.columns
+        result[..., list(columns)] = values
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinytrain.ir.graph import Graph
 from tinytrain.ir.optimizer import Optimizer
-from tinytrain.ir.program import Buffer, GradientType, Region
+from tinytrain.ir.program import Buffer, GradientType, KernelCall, Region
 from tinytrain.kernels.library import grad_bytes
 from tinytrain.passes.head import Head
 from tinytrain.passes.lower_forward import ForwardContext
@@ -17,7 +17,8 @@ from tinytrain.passes.update import Scheme
 @dataclass(frozen=True, slots=True)
 class BackwardContext:
     """What a backward rule sees. sums: the head's 32-bit sums. largest: real value that the
-    loss can take from them. keep: store sums, do not update.
+    loss can take from them. keep: store sums, do not update. saved: by layer, the call of the
+    forward pass that kept channels of its input.
     """
 
     forward: ForwardContext
@@ -29,6 +30,8 @@ class BackwardContext:
     limits: Mapping[str, int]
     largest: float
     keep: bool
+    saved: Mapping[str, KernelCall]
+    kind: GradientType
 
     @property
     def graph(self) -> Graph:

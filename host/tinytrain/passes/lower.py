@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import Argument, Buffer, GradientType, KernelCall, Program, Region
 from tinytrain.passes import bounds
-from tinytrain.passes.autodiff import GradKind, differentiate
+from tinytrain.passes.autodiff import GradKind, GradOp, differentiate
 from tinytrain.passes.backward_context import BackwardContext, gradient_buffer
 from tinytrain.passes.head import Head, require_head
 from tinytrain.passes.lower_backward import gradient_size, lower_gradient
@@ -20,8 +20,9 @@ from tinytrain.passes.lower_forward import ForwardContext, conv_params, lower_no
 from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
 from tinytrain.passes.lower_update import lower_apply
 from tinytrain.passes.patches import Chain, lower_nodes
+from tinytrain.passes.slices import saved_inputs, with_weight
 from tinytrain.passes.storage import Constants, State, store_layer
-from tinytrain.passes.update import Scheme, layers
+from tinytrain.passes.update import Scheme, layers, partial_layers
 
 
 def lower(
@@ -33,18 +34,24 @@ def lower(
     optimizer: Optimizer = PLAIN,
     keep_gradients: bool = False,
     chains: Sequence[Chain] = (),
+    sliced: Container[str] | None = None,
 ) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
-    chains: layers that are computed tile by tile.
+    chains: layers that are computed tile by tile. sliced: of the layers trained in part, those of
+    which the state holds the trained channels alone; None for all.
     """
     head = require_head(graph, loss) if scheme else None
     constants, state = Constants(), State(optimizer)
-    storage = {n.name: store_layer(graph, n, scheme, constants, state) for n in layers(graph)}
+    partial = {n.name for n in partial_layers(graph, scheme)}
+    sliced = partial if sliced is None else {name for name in partial if name in sliced}
+    storage = {
+        n.name: store_layer(graph, n, scheme, constants, state, sliced) for n in layers(graph)
+    }
     tensors = _activations(graph)
     predict_context = ForwardContext(graph, constants, storage, tensors, {})
-    predict = lower_nodes(predict_context, graph.nodes, chains)
+    predict = lower_nodes(predict_context, graph.nodes, chains, {})
     step: tuple[KernelCall, ...] = ()
     if head is not None:
         step = _lower_step(
@@ -112,21 +119,32 @@ def _lower_step(
     limits = bounds.limits(graph, scheme, ops, kind.largest)
     largest = largest_output(graph, scheme, head)
     bounds.check_logits(graph, scheme, head, largest)
+    saved = saved_inputs(context, ops)
     backward = BackwardContext(
-        context, scheme, optimizer, head, sums, gradients, limits, largest, keep
+        context, scheme, optimizer, head, sums, gradients, limits, largest, keep, saved, kind
     )
     return (
-        *_forward_to_head(context, head, sums, chains),
-        *((lower_loss if op.kind is GradKind.LOSS else lower_gradient)(backward, op) for op in ops),
+        *_forward_to_head(context, head, sums, chains, saved),
+        *(call for op in ops for call in _lower_op(backward, op)),
     )
+
+
+def _lower_op(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
+    return (lower_loss(c, op),) if op.kind is GradKind.LOSS else lower_gradient(c, op)
 
 
 def _forward_to_head(
-    context: ForwardContext, head: Head, sums: Buffer, chains: Sequence[Chain]
+    context: ForwardContext,
+    head: Head,
+    sums: Buffer,
+    chains: Sequence[Chain],
+    saved: Mapping[str, KernelCall],
 ) -> tuple[KernelCall, ...]:
     nodes = context.graph.nodes
-    calls = [*lower_nodes(context, nodes[: nodes.index(head.node)], chains)]
+    calls = [*lower_nodes(context, nodes[: nodes.index(head.node)], chains, saved)]
+    merge, context = with_weight(context, head.node, f"{head.node.name}#weight#head")
     last = lower_node(context, head.node)
+    calls += merge
     if head.sums:
         args: dict[str, Argument] = {
             "p": conv_params(context, head.node),
@@ -142,6 +160,8 @@ def _forward_to_head(
         widen: dict[str, Argument] = {"size": head.classes, "zero": zero}
         widen |= {"x": context.buffers[head.node.output], "y": sums}
         calls += [last, KernelCall("tt_widen_s8", widen, head.node.name, "logits")]
+    if head.node.name in saved:
+        calls.append(saved[head.node.name])
     return tuple(calls)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,17 @@ from tinytrain.passes.lower_forward import (
     window_struct,
 )
 from tinytrain.passes.lower_update import lower_bias, lower_weight
+from tinytrain.passes.slices import with_weight
 
 
-def lower_gradient(c: BackwardContext, op: GradOp) -> KernelCall:
-    """The kernel call of one step of the backward pass."""
-    rule = INPUT_RULES[op.node.op] if op.kind is GradKind.INPUT else RULES[op.kind]
-    return rule(c, op)
+def lower_gradient(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
+    """The kernel calls of one step of the backward pass."""
+    if op.kind is GradKind.WEIGHT:
+        return lower_weight(c, op)
+    if op.kind is not GradKind.INPUT:
+        return (RULES[op.kind](c, op),)
+    merge, forward = with_weight(c.forward, op.node, f"{op.node.name}#weight#backward")
+    return (*merge, INPUT_RULES[op.node.op](replace(c, forward=forward), op))
 
 
 def gradient_size(graph: Graph, op: GradOp) -> int:
@@ -166,7 +172,6 @@ Rule = Callable[[BackwardContext, GradOp], KernelCall]
 RULES: Mapping[GradKind, Rule] = {
     GradKind.CLIP: _clip,
     GradKind.ADD: _add,
-    GradKind.WEIGHT: lower_weight,
     GradKind.BIAS: lower_bias,
 }
 

@@ -22,16 +22,19 @@ from tinytrain.passes.lower_forward import (
     weight_scales,
     window_struct,
 )
+from tinytrain.passes.slices import part_window, take_gradient, take_input
 from tinytrain.passes.storage import Planes
 
 WEIGHT_LIMIT = 127
 
 
-def lower_weight(c: BackwardContext, op: GradOp) -> KernelCall:
-    """The gradient of a weight and its update."""
+def lower_weight(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
+    """The gradient of a weight and its update; before it, what takes the trained channels out of
+    its input and of a depthwise layer's gradient, where they are kept apart."""
     node, attrs = op.node, op.node.attrs
     assert isinstance(attrs, Conv2D | DepthwiseConv2D)
-    window, channels = attrs.window, c.scheme[node.name].channels
+    stored, channels = c.forward.storage[node.name], c.scheme[node.name].channels
+    window = part_window(attrs.window, stored)
     span = bounds.input_span(c.graph, node)
     p: StructValue = {
         "window": window_struct(window),
@@ -44,9 +47,11 @@ def lower_weight(c: BackwardContext, op: GradOp) -> KernelCall:
     outputs = window.output.c
     if isinstance(attrs, DepthwiseConv2D):
         outputs = channels * attrs.multiplier
+    if stored.part is not None and stored.part.depthwise:
+        reals = reals[list(stored.part.columns)]
     kernel = f"tt_{node.op}_bwd_weight"
-    stored = c.forward.storage[node.name]
     d = scratch(node, kernel, p, outputs if c.keep else 1)
+    before, arguments = _gradient_and_input(c, op)
     variant = _variant(c)
     if variant:
         optimizer = _optimizer(c, node, WEIGHT_VELOCITY_BITS, WEIGHT_LIMIT)
@@ -54,15 +59,34 @@ def lower_weight(c: BackwardContext, op: GradOp) -> KernelCall:
         p = {"gradient": p, "trained": {**trained, "optimizer": optimizer}}
     args: dict[str, Argument] = {
         "p": p,
-        "dy": c.gradients[op.inputs[0]],
-        "x": c.forward.buffers[node.inputs[0]],
+        **arguments,
         **_update_arguments(c, node, "weight", reals),
-        "w": stored.weight,
+        "w": stored.part.weight if stored.part else stored.weight,
         **_planes(c, stored.weight_planes),
         "d": d,
     }
-    macs = macs_of(node) * channels // window.input.c
-    return KernelCall(kernel + variant, args, node.name, f"{node.name}: weight", macs)
+    macs = macs_of(node) * channels // attrs.window.input.c
+    return (*before, KernelCall(kernel + variant, args, node.name, f"{node.name}: weight", macs))
+
+
+def _gradient_and_input(
+    c: BackwardContext, op: GradOp
+) -> tuple[tuple[KernelCall, ...], dict[str, Argument]]:
+    """dy and x of a weight gradient, and the calls that make them."""
+    node, dy = op.node, c.gradients[op.inputs[0]]
+    part = c.forward.storage[node.name].part
+    if part is None:
+        return (), {"dy": dy, "x": c.forward.buffers[node.inputs[0]]}
+    before: list[KernelCall] = []
+    take = c.saved.get(node.name)
+    if take is None:
+        take = take_input(c.forward, node)
+        before.append(take)
+    gradient: Argument = dy
+    if part.depthwise:
+        before.append(take_gradient(c.forward, node, dy, c.kind))
+        gradient = before[-1].args["dx"]
+    return tuple(before), {"dy": gradient, "x": take.args["y"]}
 
 
 def lower_bias(c: BackwardContext, op: GradOp) -> KernelCall:

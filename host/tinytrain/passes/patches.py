@@ -22,6 +22,7 @@ from tinytrain.passes.lower_forward import (
     macs_of,
     window_struct,
 )
+from tinytrain.passes.slices import with_weight
 
 Windowed = Conv2D | DepthwiseConv2D | MaxPool2D | AveragePool2D
 """What a layer of a chain may be; an average, which counts what is inside, only without padding."""
@@ -186,19 +187,43 @@ def work_bytes(nodes: Sequence[Node], plan: Layout) -> int:
 
 
 def lower_nodes(
-    c: ForwardContext, nodes: Sequence[Node], chains: Sequence[Chain]
+    c: ForwardContext,
+    nodes: Sequence[Node],
+    chains: Sequence[Chain],
+    saved: Mapping[str, KernelCall],
 ) -> tuple[KernelCall, ...]:
-    """The forward calls of nodes in their order, chains as one call each."""
-    begins = {chain.nodes[0]: chain for chain in chains}
-    by_name, inside = {n.name: n for n in nodes}, {name for c in chains for name in c.nodes}
-    calls = []
-    for node in nodes:
-        if node.name in begins:
-            chain = begins[node.name]
-            calls.append(lower_chain(c, [by_name[name] for name in chain.nodes], chain.tile))
-        elif node.name not in inside:
-            calls.append(lower_node(c, node))
+    """The forward calls of nodes in their order, chains as one call each.
+
+    saved: by layer, calls that keep something of its input.
+    """
+    calls: list[KernelCall] = []
+    for unit, tile in _units(nodes, chains):
+        here = c
+        for node in unit:
+            merge, here = with_weight(here, node, f"{_name(c, node.output)}#weight")
+            calls += merge
+        calls.append(lower_chain(here, unit, tile) if tile else lower_node(here, unit[0]))
+        calls += [saved[n.name] for n in unit if n.name in saved]
     return tuple(calls)
+
+
+def _units(
+    nodes: Sequence[Node], chains: Sequence[Chain]
+) -> Iterator[tuple[list[Node], tuple[int, int] | None]]:
+    """The nodes of each chain with their tile, and the others one by one."""
+    chain_of = {name: chain for chain in chains for name in chain.nodes}
+    for node in nodes:
+        chain = chain_of.get(node.name)
+        if chain is None:
+            yield [node], None
+        elif node.name == chain.nodes[0]:
+            yield [n for n in nodes if n.name in chain.nodes], chain.tile
+
+
+def _name(c: ForwardContext, tensor: str) -> str:
+    buffer = c.buffers[tensor]
+    assert isinstance(buffer, Buffer)
+    return buffer.name
 
 
 def _layers(

@@ -2,11 +2,13 @@
 
 Every array starts at a multiple of 4 bytes. The state begins with the number of steps taken
 (uint32; with `--batch` also the number of examples added up), then for each trained layer: weight,
-its fraction, velocity and sum as far as the build has them, then the same for the bias.
+its fraction, velocity and sum as far as the build has them, then the same for the bias. Of a weight
+that is trained in part, only the trained channels are there, packed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +18,7 @@ from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import Buffer, Initial, Region, StateField
 from tinytrain.kernels.header import declarations
-from tinytrain.passes.update import LayerUpdate, Scheme
+from tinytrain.passes.update import LayerUpdate, Scheme, trained_columns
 
 STEPS_BYTES = 4
 COUNT_BYTES = 4
@@ -62,11 +64,31 @@ class Planes:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The trained channels of a weight where the state holds nothing else of it.
+
+    weight: in the STATE. columns: their places in the weight's last axis; inputs: their input
+    channels. index, input_index: these as int16, None for the first ones.
+    """
+
+    weight: Buffer
+    columns: tuple[int, ...]
+    inputs: tuple[int, ...]
+    depthwise: bool
+    index: Buffer | None
+    input_index: Buffer | None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerStorage:
-    """The parameters of one layer: what forward reads, and what is kept of trained ones."""
+    """The parameters of one layer: what forward reads, and what is kept of trained ones.
+
+    part: the trained channels of the weight, where they are kept apart; `weight` is then frozen.
+    """
 
     weight: Buffer
     bias: Buffer | None
+    part: Part | None = None
     weight_planes: Planes = Planes()
     bias_planes: Planes = Planes()
 
@@ -98,11 +120,21 @@ class State:
 
 
 def store_layer(
-    graph: Graph, node: Node, scheme: Scheme, constants: Constants, state: State
+    graph: Graph,
+    node: Node,
+    scheme: Scheme,
+    constants: Constants,
+    state: State,
+    sliced: Container[str],
 ) -> LayerStorage:
-    """Place the parameters of a layer: trained ones in the state, the others with the constants."""
+    """Place the parameters of a layer: trained ones in the state, the others with the constants.
+
+    sliced: the layers whose trained channels are kept apart.
+    """
     trained = scheme.get(node.name, LayerUpdate())
-    weight, weight_planes = _store_weight(graph, node, trained, constants, state)
+    weight, part, weight_planes = _store_weight(
+        graph, node, trained, constants, state, node.name in sliced
+    )
     bias, bias_planes = None, Planes()
     if node.bias is not None:
         tensor = graph.tensors[node.bias]
@@ -114,31 +146,57 @@ def store_layer(
             entry = StateField(*what, "bias", "int32", tensor.shape, state.nbytes, scale, 0)
             bias = state.add(node, "bias", bias, entry)
             bias_planes = _store_planes(node, entry, tensor.shape, constants, state)
-    return LayerStorage(weight, bias, weight_planes, bias_planes)
+    return LayerStorage(weight, bias, part, weight_planes, bias_planes)
 
 
 def _store_weight(
-    graph: Graph, node: Node, trained: LayerUpdate, constants: Constants, state: State
-) -> tuple[Buffer, Planes]:
+    graph: Graph,
+    node: Node,
+    trained: LayerUpdate,
+    constants: Constants,
+    state: State,
+    sliced: bool,
+) -> tuple[Buffer, Part | None, Planes]:
     assert node.weight is not None
     tensor = graph.tensors[node.weight]
     assert tensor.data is not None
     weight = constants.add(f"{node.name}_weight", tensor.data)
     if not trained.channels:
-        return weight, Planes()
+        return weight, None, Planes()
+    inputs, columns = trained.inputs, trained_columns(node, trained)
+    assert sliced or trained.first, f"{node.name}: scattered channels have to be kept apart"
     depthwise = node.op == "depthwise_conv2d"
     axis = 3 if depthwise else 0
-    shape = (*tensor.shape[:-1], trained.channels)  # [O,KH,KW,I]
-    if depthwise:  # [1,KH,KW,C*M]: the first channels * M output channels
-        outputs = trained.channels * getattr(node.attrs, "multiplier", 1)
-        shape = (*tensor.shape[:-1], outputs)
-        if not state.optimizer.plain:  # in the order of updates
-            shape = (outputs, *tensor.shape[1:3])
+    shape = (*tensor.shape[:-1], len(columns))  # [O,KH,KW,I] or depthwise [1,KH,KW,C*M]
     scale = tuple(tensor.quant.channels(tensor.shape[axis]))
+    if sliced and depthwise:
+        scale = tuple(scale[o] for o in columns)
     what = (node.name, tensor.name)
-    entry = StateField(*what, "weight", "int8", tensor.shape, state.nbytes, scale, axis)
-    weight = state.add(node, "weight", weight, entry)
-    return weight, _store_planes(node, entry, shape, constants, state)
+    whole = shape if sliced else tensor.shape
+    entry = StateField(*what, "weight", "int8", whole, state.nbytes, scale, axis, columns)
+    if depthwise and not state.optimizer.plain:  # planes in the order of updates
+        shape = (len(columns), *tensor.shape[1:3])
+    if not sliced:
+        weight = state.add(node, "weight", weight, entry)
+        return weight, None, _store_planes(node, entry, shape, constants, state)
+    values = np.ascontiguousarray(tensor.data[..., list(columns)])
+    buffer = state.add(node, "weight", constants.add(f"{node.name}_part", values), entry)
+    part = Part(
+        buffer,
+        columns,
+        inputs,
+        depthwise,
+        _index(constants, node, columns),
+        _index(constants, node, inputs),
+    )
+    return weight, part, _store_planes(node, entry, shape, constants, state)
+
+
+def _index(constants: Constants, node: Node, channels: tuple[int, ...]) -> Buffer | None:
+    """Channels as the kernels take them."""
+    if channels == tuple(range(len(channels))):
+        return None
+    return constants.add(f"{node.name}_channels", np.array(channels, np.int16))
 
 
 def _store_planes(

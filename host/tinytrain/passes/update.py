@@ -5,7 +5,8 @@ A scheme is written as `all`, `none`, `last:N`, `bias:N`, or a TOML file:
     biases = 20                 # the biases of the last 20 layers
 
     [layer.conv2d_3]            # a layer by its name in `tinytrain inspect`, or by "op:31"
-    weight = 0.25               # true, false, or the fraction of input channels (the first ones)
+    weight = 0.25               # true, false, or a fraction of the input channels
+    channels = "largest"        # which: "first" (default), or those with the largest weights
     bias = true                 # default: false, or what `biases` says
     rate = 0.5                  # learning rate of this layer as a multiple of the Trainer's `lr`
 
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinytrain.errors import UpdateError
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import Conv2D, DepthwiseConv2D
@@ -29,14 +32,26 @@ HELP = "expected all, none, last:N, bias:N or a .toml file"
 
 @dataclass(frozen=True, slots=True)
 class LayerUpdate:
-    """What is trained of one layer: the first `channels` input channels of its weight, its bias.
+    """What is trained of one layer: `channels` input channels of its weight, its bias.
 
-    rate: its learning rate in units of the Trainer's.
+    rate: its learning rate in units of the Trainer's. chosen: which channels, in ascending order;
+    empty for the first ones.
     """
 
     channels: int = 0
     bias: bool = False
     rate: float = 1.0
+    chosen: tuple[int, ...] = ()
+
+    @property
+    def first(self) -> bool:
+        """Whether the channels are the first ones."""
+        return self.inputs == tuple(range(self.channels))
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The input channels of which the weights are trained."""
+        return self.chosen or tuple(range(self.channels))
 
 
 Scheme = Mapping[str, LayerUpdate]
@@ -52,6 +67,40 @@ def input_channels(node: Node) -> int:
     """Input channels of a layer."""
     assert isinstance(node.attrs, Conv2D | DepthwiseConv2D)
     return node.attrs.window.input.c
+
+
+def trained_columns(node: Node, update: LayerUpdate) -> tuple[int, ...]:
+    """What is trained of the last axis of a weight: input channels [O,KH,KW,I], or the outputs of
+    the input channels [1,KH,KW,C*M]."""
+    if not isinstance(node.attrs, DepthwiseConv2D):
+        return update.inputs
+    m = node.attrs.multiplier
+    return tuple(c * m + i for c in update.inputs for i in range(m))
+
+
+def partial_layers(graph: Graph, scheme: Scheme) -> tuple[Node, ...]:
+    """The layers whose weight is trained, but not all of it."""
+    return tuple(
+        n
+        for n in layers(graph)
+        if n.name in scheme and 0 < scheme[n.name].channels < input_channels(n)
+    )
+
+
+def largest_channels(graph: Graph, node: Node, n: int) -> tuple[int, ...]:
+    """The n input channels with the largest sum of |w|, in real value; of equal ones the first."""
+    assert node.weight is not None
+    weight = graph.tensors[node.weight]
+    assert weight.data is not None
+    magnitude = np.abs(weight.data.astype(np.float64))
+    if isinstance(node.attrs, DepthwiseConv2D):
+        outputs = magnitude.sum(axis=(0, 1, 2)) * weight.quant.channels(weight.shape[3])
+        sums = outputs.reshape(-1, node.attrs.multiplier).sum(axis=1)
+    else:
+        scales = weight.quant.channels(weight.shape[0]).reshape(-1, 1, 1, 1)
+        sums = (magnitude * scales).sum(axis=(0, 1, 2))
+    order = np.argsort(-sums, kind="stable")
+    return tuple(sorted(int(i) for i in order[:n]))
 
 
 def parse_scheme(graph: Graph, text: str) -> Scheme:
@@ -120,7 +169,7 @@ def _from_toml(graph: Graph, path: Path) -> Scheme:
             raise UpdateError(f"{path}: [layer.{name}]: {node.name} has an entry already")
         named.add(node.name)
         default = node.name in scheme and scheme[node.name].bias
-        scheme[node.name] = _layer_entry(node, f"{path}: [layer.{name}]", entry, default)
+        scheme[node.name] = _layer_entry(graph, node, f"{path}: [layer.{name}]", entry, default)
     found = _clean(scheme)
     if not found:
         raise UpdateError(f"{path}: trains nothing; to predict only, say none instead of a file")
@@ -135,9 +184,14 @@ def _find(graph: Graph, where: Path | str, name: str) -> Node:
     raise UpdateError(f"{where}: {graph.name} has no layer {name!r} with weights; it has {known}")
 
 
-def _layer_entry(node: Node, where: str, entry: Any, bias_default: bool) -> LayerUpdate:
-    if not isinstance(entry, dict) or set(entry) - {"weight", "bias", "rate"}:
-        raise UpdateError(f"{where}: expected weight, bias and rate = ..., got {entry!r}")
+KEYS = {"weight", "channels", "bias", "rate"}
+
+
+def _layer_entry(
+    graph: Graph, node: Node, where: str, entry: Any, bias_default: bool
+) -> LayerUpdate:
+    if not isinstance(entry, dict) or set(entry) - KEYS:
+        raise UpdateError(f"{where}: expected weight, channels, bias and rate = ..., got {entry!r}")
     weight, bias = entry.get("weight", False), entry.get("bias", bias_default)
     if not isinstance(bias, bool):
         raise UpdateError(f"{where}: bias must be true or false, not {bias!r}")
@@ -151,7 +205,13 @@ def _layer_entry(node: Node, where: str, entry: Any, bias_default: bool) -> Laye
             f"{where}: {weight} of {input_channels(node)} input channels is none; "
             f"take at least {1 / input_channels(node):.4f}"
         )
-    return LayerUpdate(channels, bias, _layer_rate(where, entry.get("rate", 1.0)))
+    which = entry.get("channels", "first")
+    if which not in ("first", "largest"):
+        raise UpdateError(f'{where}: channels must be "first" or "largest", not {which!r}')
+    chosen: tuple[int, ...] = ()
+    if which == "largest" and 0 < channels < input_channels(node):
+        chosen = largest_channels(graph, node, channels)
+    return LayerUpdate(channels, bias, _layer_rate(where, entry.get("rate", 1.0)), chosen)
 
 
 def _layer_rate(where: str, rate: Any) -> float:

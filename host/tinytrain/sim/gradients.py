@@ -13,6 +13,8 @@ from tinytrain.ir.ops import DepthwiseConv2D
 from tinytrain.ir.program import KernelCall, Region
 from tinytrain.kernels.library import Library, grad_exponent
 from tinytrain.passes.lower import lower
+from tinytrain.passes.slices import sliced_layers
+from tinytrain.passes.update import trained_columns
 from tinytrain.plan.arena import plan_calls
 from tinytrain.sim.goal import Goal
 from tinytrain.sim.interpreter import Bytes, Interpreter
@@ -37,6 +39,7 @@ def gradients(
         gradients=built.gradients,
         optimizer=built.optimizer,
         keep_gradients=True,
+        sliced=sliced_layers(compiled.graph, built),
     )
     machine = Interpreter(program, plan_calls(program), kernels)
     machine.memory[Region.STATE][: state.size] = state
@@ -46,7 +49,8 @@ def gradients(
         layer = call.node
         if call.kernel.endswith("_bwd_weight"):
             node = next(n for n in compiled.graph.nodes if n.name == layer)
-            found[f"{layer}/weight"] = _weight(compiled.graph, node, call, buffers)
+            columns = trained_columns(node, compiled.scheme[layer])
+            found[f"{layer}/weight"] = _weight(compiled.graph, node, columns, call, buffers)
         elif call.kernel == "tt_bias_bwd":
             sums = buffers["d"].view(np.int32).astype(np.float64)
             found[f"{layer}/bias"] = np.ldexp(sums, grad_exponent(buffers["dy"]))
@@ -56,23 +60,24 @@ def gradients(
 
 
 def _weight(
-    graph: Graph, node: Node, call: KernelCall, buffers: Mapping[str, Bytes]
+    graph: Graph,
+    node: Node,
+    columns: tuple[int, ...],
+    call: KernelCall,
+    buffers: Mapping[str, Bytes],
 ) -> npt.NDArray[np.float64]:
     assert node.weight is not None
     p = call.args["p"]
     assert isinstance(p, Mapping)
-    channels, shift = p["channels"], p["row_shift"]
-    assert isinstance(channels, int) and isinstance(shift, int)
+    shift = p["row_shift"]
+    assert isinstance(shift, int)
     scale = graph.tensors[node.inputs[0]].quant.per_tensor
     sums = buffers["d"].view(np.int32).astype(np.float64)
     real = np.ldexp(sums * scale, grad_exponent(buffers["dy"]) + shift)
     shape = graph.tensors[node.weight].shape
     full = np.zeros(shape)
     if isinstance(node.attrs, DepthwiseConv2D):  # sums [O,KH,KW], weight [1,KH,KW,O]
-        outputs = channels * node.attrs.multiplier
-        full[0, :, :, :outputs] = np.moveaxis(real.reshape(outputs, *shape[1:3]), 0, -1)
+        full[0][..., list(columns)] = np.moveaxis(real.reshape(-1, *shape[1:3]), 0, -1)
     else:  # sums [O,KH,KW,channels], weight [O,KH,KW,I]
-        kernel = node.attrs.window.kernel  # type: ignore[union-attr]
-        per_output = real.reshape(shape[0], *kernel, channels)
-        full.reshape(shape[0], *kernel, -1)[..., :channels] = per_output
+        full[..., list(columns)] = real.reshape(*shape[:3], -1)
     return full

@@ -14,7 +14,7 @@ from tinytrain.codegen.pixels import pixels_of
 from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
 from tinytrain.ir.loss import Loss
-from tinytrain.ir.program import Runtime, StateField
+from tinytrain.ir.program import Runtime
 from tinytrain.sim import checkpoint
 from tinytrain.sim.arguments import (
     check_out,
@@ -75,12 +75,7 @@ class Trainer(Factors):
     def parameters(self) -> Mapping[str, npt.NDArray[Any]]:
         """The arrays of the state by "layer/kind", views; see StateField for kinds."""
         self._open()
-        return {f"{f.layer}/{f.kind}": self._field(f) for f in self.compiled.program.state}
-
-    def _field(self, f: StateField) -> npt.NDArray[Any]:
-        dtype = np.dtype(f.dtype)
-        nbytes = int(np.prod(f.shape)) * dtype.itemsize
-        return self._state[f.offset : f.offset + nbytes].view(dtype).reshape(f.shape)
+        return {f"{f.layer}/{f.kind}": f.values(self._state) for f in self.compiled.program.state}
 
     def reset(self) -> None:
         """Forget all training."""
