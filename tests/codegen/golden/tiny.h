@@ -32,7 +32,7 @@
 #define TT_OUTPUT_ZERO 10
 #define TT_MODEL_HASH_LOW 0x9dbfb09du
 #define TT_MODEL_HASH_HIGH 0x0963d91eu
-#define TT_STATE_HASH_LOW 0xaa00d691u
-#define TT_STATE_HASH_HIGH 0x9d08f501u
+#define TT_STATE_HASH_LOW 0xb4cf9dfdu
+#define TT_STATE_HASH_HIGH 0x9d2cb151u
 
 #endif
