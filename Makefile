@@ -9,12 +9,12 @@ TARGET ?= pico
 ARGS   ?=
 
 C_SOURCES  = $(wildcard c_kernels/*/*.[ch] c_kernels/*.[ch] mpy_module/*.[ch])
-SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/lib/*.sh)
+SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/lib/*.sh tests/bed/xtensa/compiler/*.sh)
 # two processes: the emulators are single-threaded, and more would not fit a small machine's memory
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo accuracy test check gradients lint types format serve clean
+.PHONY: help setup demo accuracy test check gradients lint types format serve dist clean
 
 ## Show this help
 help:
@@ -65,10 +65,14 @@ format: $(VENV)/installed
 	$(PY) -m ruff format --quiet .
 	$(if $(C_SOURCES),$(VENV)/bin/clang-format -i $(C_SOURCES))
 
-## Serve an emulated board to mpremote until Ctrl-C (TARGET=pico, m0, m4f or rv32)
+## Serve an emulated board to mpremote until Ctrl-C (TARGET=pico, m0, esp32 ..., see tests/bed)
 serve: $(VENV)/installed
 	@$(BED) setup $(TARGET)
 	@$(BED) serve $(TARGET)
+
+## Build the demo module for every target, for mpremote mip install: dist/<target>/package.json
+dist: setup
+	@$(PY) tools/dist.py dist
 
 ## Remove what was made in the tree: .venv and tool caches (the cache outside the tree stays)
 clean:

@@ -15,3 +15,17 @@ void *memmove(void *to, const void *from, size_t size) {
 void *memset(void *to, int value, size_t size) {
     return mp_fun_table.memset_(to, value, size);
 }
+
+#if defined(__XTENSA__)
+unsigned long long __umulsidi3(unsigned a, unsigned b);
+
+/* The 64-bit product, which gcc calls for where it may not use MULUH (Espressif's own gcc may). */
+unsigned long long __umulsidi3(unsigned a, unsigned b) {
+    unsigned a_low = a & 0xffffu, a_high = a >> 16, b_low = b & 0xffffu, b_high = b >> 16;
+    unsigned low = a_low * b_low;
+    unsigned middle = a_high * b_low + (low >> 16); /* at most 0xffff * 0xffff + 0xffff: fits */
+    unsigned other = a_low * b_high + (middle & 0xffffu);
+    unsigned high = a_high * b_high + (middle >> 16) + (other >> 16);
+    return (unsigned long long)high << 32 | (other << 16 | (low & 0xffffu));
+}
+#endif

@@ -164,6 +164,7 @@ def _link(
             Path(work),
             compact=compact,
             defines=defines,
+            core=board.core,
             progress=progress,
         )
 

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tinytrain.commands import board, model, plan, simulate
+from tinytrain.commands import board, machine, model, plan, simulate
 from tinytrain.errors import TinyTrainError
 
-PARTS = (model, plan, simulate, board)  # in the order of `tinytrain --help`
+PARTS = (model, plan, simulate, board, machine)  # in the order of `tinytrain --help`
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -39,14 +39,14 @@ def micropython_dir() -> Path:
             "MPY_DIR must name a MicroPython checkout",
         )
     else:
-        tree, hint = _cache_dir() / "micropython", "run `make setup`, or set MPY_DIR to a checkout"
+        tree, hint = cache_dir() / "micropython", "run `make setup`, or set MPY_DIR to a checkout"
     for needed in ("py/dynruntime.h", "tools/mpy_ld.py"):
         if not (tree / needed).is_file():
             raise BuildError(f"no MicroPython source tree at {tree} ({needed} is missing): {hint}")
     return tree
 
 
-def _cache_dir() -> Path:
+def cache_dir() -> Path:
     """The folder outside the tree for what set-up downloads; tests/bed has the same rule."""
     if own := os.environ.get("TINYTRAIN_CACHE"):
         return Path(own).absolute()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import drive
 import pytest
+import tiny_model
 
 from tinytrain.backend.board import boards_with, known_boards, load_board
 from tinytrain.backend.mpy_file import ARCHITECTURES, MpyTag
@@ -21,8 +24,47 @@ def test_known_boards_are_complete(name: str) -> None:
     figures = {"heap_bytes", "stack_bytes", "weights"}
     figures |= {f for f in ("flash_bytes", "clock_hz") if getattr(board, f) is not None}
     assert figures <= set(board.sources)  # every figure says where it comes from
-    assert board.emulator in drive.targets()
-    assert drive.targets()[str(board.emulator)].arch == board.target
+    if board.emulator is not None:
+        assert drive.targets()[board.emulator].arch == board.target
+
+
+def test_boards_are_all_there() -> None:
+    demanded = (
+        "rpi_pico rpi_pico_w rpi_pico2 rpi_pico2_riscv esp32 esp32_s2 esp32_s3 esp32_c3 esp32_c6 "
+        "pyboard_v11 nucleo_f446re stm32f746_disco nucleo_h743zi nucleo_wb55 nucleo_l476rg "
+        "arduino_giga arduino_portenta_h7 openmv_h7 unix"
+    )
+    assert set(demanded.split()) <= set(known_boards())
+    emulated = {load_board(name).emulator for name in known_boards()}
+    assert set(drive.targets()) <= emulated  # the test bed has no target without a board
+
+
+@pytest.fixture(scope="module")
+def module_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], bytes]:
+    """The hand-written model's module by target and core, each built once."""
+
+    @cache
+    def build(target: str, core: str) -> bytes:
+        folder = tmp_path_factory.mktemp(f"{target}{core}")
+        tiny_model.build(folder, target, core)
+        return (folder / "tinytrain.mpy").read_bytes()
+
+    return build
+
+
+@pytest.mark.parametrize("name", known_boards())
+def test_each_board_builds(name: str, module_for: Callable[[str, str], bytes]) -> None:
+    board = load_board(name)
+    module = module_for(board.target, board.core)
+    assert MpyTag.of_file(module) == MpyTag(6, 3, ARCHITECTURES[board.target])
+    assert len(module) < board.heap_bytes
+
+
+def test_unknown_cores_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + 'core = "esp32"\n')
+    with pytest.raises(BoardError, match="unknown core 'esp32' of armv6m; known: none"):
+        load_board(path)
 
 
 def test_board_of_ones_own(tmp_path: Path) -> None:
@@ -79,9 +121,9 @@ def test_thumb_boards_load_simpler_thumb_modules() -> None:
 
 
 def test_selftest_comes_back_as_it_went() -> None:
-    test = SelfTest.of(bytes(range(256)), b"\x80\x7f", [0, 1], 0.01, [1.5, 0.25], b"state")
+    test = SelfTest.of(bytes(range(256)), b"\x80\x7f", [0, 1], 0.01, [1.5, 0.25], [b"state"] * 2)
     assert test.losses == (0x3FC00000, 0x3E800000)
     assert SelfTest.from_json(test.to_json()) == test
-    for wrong in ("", "[]", "{}", test.to_json().replace('"format": 1', '"format": 2')):
+    for wrong in ("", "[]", "{}", test.to_json().replace('"format": ', '"format": 9')):
         with pytest.raises(BoardError, match="build again"):
             SelfTest.from_json(wrong)

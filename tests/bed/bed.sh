@@ -11,6 +11,7 @@ PY=${PY:-$REPO/.venv/bin/python}
 . "$HERE/lib/unix.sh"
 . "$HERE/lib/qemu.sh"
 . "$HERE/lib/pico.sh"
+. "$HERE/lib/xtensa.sh"
 
 usage() {
     cat >&2 <<EOF

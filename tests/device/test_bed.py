@@ -10,7 +10,15 @@ import drive
 import pytest
 
 # sys.implementation._mpy >> 10 of MicroPython 1.25: py/persistentcode.h
-ARCH_NUMBERS = {"x64": 2, "armv6m": 4, "armv7emsp": 7, "rv32imc": 11}
+ARCH_NUMBERS = {
+    "x64": 2,
+    "armv6m": 4,
+    "armv7m": 6,  # MicroPython calls every Thumb-2 core without FPU an armv7em
+    "armv7emsp": 7,
+    "armv7emdp": 8,
+    "xtensawin": 10,
+    "rv32imc": 11,
+}
 MPY_VERSION = (6, 3)
 PICO_FREE_HEAP = 242016  # measured on a stock Pico, after boot and gc.collect()
 
@@ -97,7 +105,7 @@ def test_pico_counts_cycles(board: str) -> None:
     assert results[0].counts["native_insns"] == 0
 
 
-@pytest.mark.parametrize("board", ["m0", "m4f", "rv32", "pico"], indirect=True)
+@pytest.mark.parametrize("board", ["m0", "m4f", "m7dp", "rv32", "pico", "esp32"], indirect=True)
 def test_stock_mpremote(board: str, tmp_path: Path) -> None:
     file, script = tmp_path / "note.txt", tmp_path / "run.py"
     file.write_text("put works")

@@ -17,9 +17,14 @@ MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
 BOARDS = {
     "unix": "unix",
     "m0": "qemu_m0",
+    "m3": "qemu_m3",
     "m4f": "qemu_m4f",
+    "m7sp": "qemu_m7sp",
+    "m7dp": "qemu_m7dp",
     "rv32": "qemu_rv32",
     "pico": "rpi_pico",
+    "esp32": "qemu_esp32",
+    "esp32s2": "qemu_esp32s2",
 }
 STEPS = 50
 
@@ -65,7 +70,7 @@ def in_simulator(built: Build) -> str:
 @pytest.mark.parametrize(
     ("board", "update", "gradients"),
     [
-        *((name, "all", "int16") for name in ("unix", "m0", "m4f", "rv32")),
+        *((name, "all", "int16") for name in BOARDS if name != "pico"),
         *((name, "all", "int8") for name in ("unix", "m0")),
         ("pico", "last:3", "int16"),
         *slow(("m4f", "all", "int8"), ("rv32", "all", "int8")),

@@ -181,7 +181,7 @@ def sources(folder: Path, **macros: int | str) -> list[Path]:
     return [folder / "model.c", *binding, *kernels]
 
 
-def build(folder: Path, target: str, **macros: int | str) -> NatmodReport:
+def build(folder: Path, target: str, core: str = "", **macros: int | str) -> NatmodReport:
     """tinytrain.mpy and model.ttw in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     made = sources(folder, **macros)
@@ -193,6 +193,7 @@ def build(folder: Path, target: str, **macros: int | str) -> NatmodReport:
         folder / "tinytrain.mpy",
         folder / "work",
         compact=[s for s in made if s.parent == mpy_module_dir()],
+        core=core,
     )
 
 

@@ -41,7 +41,8 @@ def failures(compiled: Compiled, inputs: Any) -> int:
 
 
 @pytest.mark.parametrize("gradients", TYPES)
-@pytest.mark.parametrize("name", NAMES)
+# a softmax takes two outputs or more
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "tflm_hello_world_int8"])
 def test_real_models(name: str, gradients: str) -> None:
     options = Options(loss_for(name), gradients=gradients)
     compiled = compile_model(path_of(name), "all", options)

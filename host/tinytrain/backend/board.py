@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinytrain.backend.toolchain import TOOLCHAINS
+from tinytrain.backend.toolchain import CORES, TARGETS
 from tinytrain.errors import BoardError
 from tinytrain.resources import boards_dir
 
@@ -22,6 +22,7 @@ class Board:
     heap_bytes: free after boot and a collection. stack_bytes: the limit of MicroPython's check.
     weights: where they can lie: "file" (read into RAM), "romfs" and "flash" (read in place).
     flash_bytes, clock_hz: None where the board has neither. emulator: the test bed's name for it.
+    core: which chip, for targets whose chips differ in their instructions (toolchain.CORES).
     sources: where each figure comes from.
     """
 
@@ -35,6 +36,7 @@ class Board:
     flash_bytes: int | None = None
     clock_hz: int | None = None
     emulator: str | None = None
+    core: str = ""
 
     @property
     def flash_weights(self) -> bool:
@@ -81,6 +83,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         "flash_bytes": int,
         "clock_hz": int,
         "emulator": str,
+        "core": str,
         "sources": dict,
     }
     for key, kind in (required | optional).items():
@@ -93,9 +96,12 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
             raise BoardError(f"{path}: {key} must be positive, not {value!r}")
     if unknown := sorted(set(data) - set(required) - set(optional)):
         raise BoardError(f"{path}: unknown {', '.join(unknown)}")
-    if data["target"] not in TOOLCHAINS:
-        known = ", ".join(sorted(TOOLCHAINS))
+    if data["target"] not in TARGETS:
+        known = ", ".join(sorted(TARGETS))
         raise BoardError(f"{path}: unknown target {data['target']!r}; known: {known}")
+    if (core := data.get("core")) is not None and core not in CORES.get(data["target"], ()):
+        known = ", ".join(CORES.get(data["target"], ())) or "none"
+        raise BoardError(f"{path}: unknown core {core!r} of {data['target']}; known: {known}")
     if not all(place in WEIGHTS_PLACES for place in data["weights"]):
         raise BoardError(f"{path}: weights must be among {', '.join(WEIGHTS_PLACES)}")
     values = {"sources": {}, **data, "weights": tuple(data["weights"])}

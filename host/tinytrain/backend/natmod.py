@@ -2,12 +2,12 @@
 
 MicroPython's linker script (tools/mpy_ld.py) lays out every section of every object it is given.
 So the compiler's own linker merges the objects first, with `-r --gc-sections` and mpy_init as the
-root. This works for x64, armv6m, armv7emsp and rv32imc (GNU ld 2.40): relocations and local symbols
-survive as mpy_ld.py wants them, provided that each function and constant has a section of its own,
-and that unwind tables, which refer to all functions, are off. On RISC-V the second relocation of a
-PC-relative pair names a label at the place of the first; such labels survive too. What does not
-work by itself: undefined names that only dropped functions used stay in the symbol table, and
-mpy_ld.py then asks for them, so they are removed.
+root: relocations and local symbols survive as mpy_ld.py wants them, provided that each function and
+constant has a section of its own, and that unwind tables, which refer to all functions, are off. On
+RISC-V the second relocation of a PC-relative pair names a label at the place of the first; such
+labels survive too. What does not work by itself: undefined names that only dropped functions used
+stay in the symbol table, and mpy_ld.py then asks for them, so they are hidden from it; and on
+Xtensa it tells literals apart by file and offset, so all of them have to be in one section.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytrain.backend.object_lint import check_object, unused_names
+from tinytrain.backend.object_lint import check_object, hide_unused_names
 from tinytrain.backend.toolchain import Toolchain, toolchain
 from tinytrain.errors import BuildError
 from tinytrain.resources import micropython_dir, mpy_module_dir
@@ -31,6 +31,7 @@ Progress = Callable[[str, int, int], None]  # what, steps done, steps in all
 ENTRY = "mpy_init"
 QSTRS = "qstrs.config.h"
 MERGED = "module.o"
+ONE_LITERAL_SECTION = "SECTIONS { .literal : { *(.literal .literal.*) } }\n"
 
 CODE_FLAGS = (
     "-std=c99",
@@ -92,6 +93,7 @@ def build_natmod(
     compact: Collection[Path] = (),
     defines: Sequence[str] = (),
     bss: Collection[str] = (),
+    core: str = "",
     jobs: int = 2,
     progress: Progress = lambda what, done, total: None,
 ) -> NatmodReport:
@@ -99,9 +101,9 @@ def build_natmod(
 
     compact: sources to be compiled for size instead of speed. defines: macros, "NAME=VALUE".
     bss: the only zeroed variables that the module may have (global ones: a static one would not be
-    relocated).
+    relocated). core: see toolchain().
     """
-    tools = toolchain(target)
+    tools = toolchain(target, core)
     # the tools run in work_dir
     sources, compact = [s.absolute() for s in sources], [c.absolute() for c in compact]
     work_dir, out = work_dir.absolute(), out.absolute()
@@ -147,18 +149,21 @@ def _compile_flags(tools: Toolchain, include_dirs: Sequence[Path]) -> list[str]:
 
 def _compile(tools: Toolchain, work_dir: Path, source: Path, flags: list[str], name: str) -> str:
     command = [tools.find(), *flags, "-c", str(source.absolute()), "-o", name]
-    _run(command, work_dir, f"{source.name} does not compile for {tools.target}")
+    failure = f"{source.name} does not compile for {tools.target}"
+    _run(command, work_dir, failure, tools.surroundings())
     return source.name
 
 
 def _merge(tools: Toolchain, work_dir: Path, objects: Sequence[str]) -> None:
     """One relocatable object with what is reachable from the entry."""
     command = [tools.find(), *tools.flags, "-r", "-nostdlib", "-Wl,--gc-sections"]
-    command += [f"-Wl,--entry={ENTRY}", "-Wl,--build-id=none", *objects, "-o", MERGED]
-    _run(command, work_dir, f"the objects for {tools.target} cannot be merged")
-    if unused := unused_names(work_dir / MERGED):
-        words = [f"--strip-symbol={name}" for name in unused]
-        _run([tools.prefix + "objcopy", *words, MERGED], work_dir, "unused names cannot be removed")
+    command += [f"-Wl,--entry={ENTRY}", "-Wl,--build-id=none"]
+    if tools.target == "xtensawin":
+        (work_dir / "literals.ld").write_text(ONE_LITERAL_SECTION)
+        command += ["-Wl,--no-relax", "-Wl,-T,literals.ld"]
+    failure = f"the objects for {tools.target} cannot be merged"
+    _run([*command, *objects, "-o", MERGED], work_dir, failure, tools.surroundings())
+    hide_unused_names(work_dir / MERGED)
 
 
 def _mpy_ld(work_dir: Path, tools: Toolchain, *arguments: str) -> str:
@@ -167,8 +172,15 @@ def _mpy_ld(work_dir: Path, tools: Toolchain, *arguments: str) -> str:
     return _run(command, work_dir, f"MicroPython's linker refuses the module for {tools.target}")
 
 
-def _run(command: Sequence[str], work_dir: Path, failure: str) -> str:
-    result = subprocess.run(command, cwd=work_dir, capture_output=True, text=True, check=False)
+def _run(
+    command: Sequence[str],
+    work_dir: Path,
+    failure: str,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    result = subprocess.run(
+        command, cwd=work_dir, capture_output=True, text=True, check=False, env=environment
+    )
     if result.returncode != 0:
         said = (result.stdout + result.stderr).strip()
         if "Traceback (most recent call last)" in said:  # of a tool in Python: what it ends with

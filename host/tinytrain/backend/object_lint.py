@@ -28,14 +28,21 @@ SHF_ALLOC = 2
 R_ARM_ABS32 = 2
 
 
-def unused_names(path: Path) -> list[str]:
-    """Undefined symbols that nothing refers to any more, which mpy_ld.py would still ask for."""
-    with path.open("rb") as file:
+def hide_unused_names(path: Path) -> None:
+    """Make undefined symbols local that nothing refers to: mpy_ld.py would ask for global ones."""
+    with path.open("r+b") as file:
         elf = ELFFile(file)
-        symbols = list(_table(elf, ".symtab").iter_symbols())
+        table = _table(elf, ".symtab")
+        symbols = list(table.iter_symbols())
         used = {name for _, name, _ in _relocations(elf, symbols)}
-        undefined = (s.name for s in symbols if s["st_shndx"] == "SHN_UNDEF" and s.name)
-        return [name for name in undefined if name not in used]
+        at_info = 4 if elf.elfclass == 64 else 12  # of st_info in a symbol: binding << 4 | type
+        for index, symbol in enumerate(symbols):
+            if symbol["st_shndx"] == "SHN_UNDEF" and symbol.name and symbol.name not in used:
+                at = table["sh_offset"] + index * table["sh_entsize"] + at_info
+                file.seek(at)
+                kind = file.read(1)[0] & 15
+                file.seek(at)
+                file.write(bytes([kind]))
 
 
 def check_object(path: Path, allowed_bss: Collection[str] = ()) -> tuple[int, int, int]:
@@ -84,7 +91,8 @@ def _check_undefined(elf: ELFFile, symbols: list[Any]) -> None:
         if symbol["st_shndx"] == "SHN_COMMON":
             raise BuildError(f"{symbol.name} in COMMON: compile with -fno-common")
         missing = symbol["st_shndx"] == "SHN_UNDEF" and symbol.name
-        if missing and symbol.name not in PROVIDED:
+        hidden = symbol["st_info"]["bind"] == "STB_LOCAL"
+        if missing and not hidden and symbol.name not in PROVIDED:
             users = sorted({s for s, name, _ in _relocations(elf, symbols) if name == symbol.name})
             raise BuildError(
                 f"undefined symbol {symbol.name}, used in {', '.join(users) or 'nothing'}: "

@@ -1,90 +1,119 @@
-"""Compilers: one row per target, named as MicroPython names its architectures."""
+"""Compilers: the programs that make code for a target, which has MicroPython's name for it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinytrain.errors import BuildError
+from tinytrain.resources import cache_dir
+
+CORES = {"xtensawin": ("esp32", "esp32s2", "esp32s3")}  # the first is what a target means by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """A GNU compiler and the options that make it produce code for a target.
 
-    install: what a user without the compiler has to do.
-    tested: whether the test bed has a board that runs the result.
+    prefixes: beginnings of the programs' names, maybe with a folder; the first one found is taken.
+    core: which of a target's chips, "" where all are alike. install: what a user without the
+    compiler has to do. environment: what the programs need to be set.
     """
 
     target: str
-    prefix: str
+    prefixes: tuple[str, ...]
     flags: tuple[str, ...]
     install: str
-    tested: bool
+    core: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def compiler(self) -> str:
-        return self.prefix + "gcc"
+    def prefix(self) -> str | None:
+        """The beginning of the names of the programs that are there."""
+        return next((p for p in self.prefixes if shutil.which(p + "gcc")), None)
 
     def find(self) -> str:
         """The compiler's path; BuildError if it is not installed."""
-        path = shutil.which(self.compiler)
-        if path is None:
+        prefix = self.prefix
+        if prefix is None:
+            names = " or ".join(f"{p}gcc" for p in self.prefixes if not Path(p).is_absolute())
             raise BuildError(
-                f"building for {self.target} needs {self.compiler}, which is not installed: "
+                f"building for {self.core or self.target} needs {names}, which is not installed: "
                 f"{self.install}"
             )
-        return path
+        return str(shutil.which(prefix + "gcc"))
+
+    def program(self, name: str) -> str:
+        """Another program of the same tools, such as objcopy."""
+        return self.find().removesuffix("gcc") + name
+
+    def surroundings(self) -> dict[str, str]:
+        """The environment for the programs."""
+        return {**os.environ, **self.environment}
 
     def include_dir(self) -> Path:
         """The compiler's own headers (stdint.h and the like), the only ones a module needs."""
         command = [self.find(), "-print-file-name=include"]
-        found = subprocess.run(command, check=True, capture_output=True, text=True)
+        found = subprocess.run(
+            command, check=True, capture_output=True, text=True, env=self.surroundings()
+        )
         return Path(found.stdout.strip())
 
 
-def _row(target: str, prefix: str, flags: str, install: str, *, tested: bool = False) -> Toolchain:
-    return Toolchain(target, prefix, tuple(flags.split()), install, tested)
-
-
-_ARM = ("arm-none-eabi-", "apt-get install gcc-arm-none-eabi")
-_XTENSA = ("xtensa-esp32-elf-", "Debian has no package; put ESP-IDF's toolchain on the PATH")
+_ARM = (("arm-none-eabi-",), "apt-get install gcc-arm-none-eabi")
+_RISCV = ("riscv64-unknown-elf-", "riscv32-unknown-elf-", "riscv-none-elf-", "riscv32-esp-elf-")
 
 # Modules pass no float by value and compute with none: the Cortex-M rows therefore use no FPU
 # registers either, and one module serves hard-float and softfp firmwares (STM32F4 and Pico 2).
-TOOLCHAINS = {
-    row.target: row
-    for row in (
-        _row(
-            "x64",
-            "",
-            "-fno-stack-protector -fcf-protection=none",
-            "apt-get install gcc",
-            tested=True,
-        ),
-        _row("armv6m", _ARM[0], "-mthumb -mcpu=cortex-m0", _ARM[1], tested=True),
-        _row("armv7m", _ARM[0], "-mthumb -mcpu=cortex-m3", _ARM[1]),
-        _row(
-            "armv7emsp", _ARM[0], "-mthumb -mcpu=cortex-m4 -mfloat-abi=soft", _ARM[1], tested=True
-        ),
-        _row("armv7emdp", _ARM[0], "-mthumb -mcpu=cortex-m7 -mfloat-abi=soft", _ARM[1]),
-        # -msmall-data-limit=0: mpy_ld.py ignores .sdata and .sbss
-        _row(
-            "rv32imc",
-            "riscv64-unknown-elf-",
-            "-march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0",
-            "apt-get install gcc-riscv64-unknown-elf",
-            tested=True,
-        ),
-        _row("xtensawin", _XTENSA[0], "-mlongcalls", _XTENSA[1]),
-    )
+_ROWS = {
+    "x64": (("",), "-fno-stack-protector -fcf-protection=none", "apt-get install gcc"),
+    "armv6m": (_ARM[0], "-mthumb -mcpu=cortex-m0", _ARM[1]),
+    "armv7m": (_ARM[0], "-mthumb -mcpu=cortex-m3", _ARM[1]),
+    "armv7emsp": (_ARM[0], "-mthumb -mcpu=cortex-m4 -mfloat-abi=soft", _ARM[1]),
+    "armv7emdp": (_ARM[0], "-mthumb -mcpu=cortex-m7 -mfloat-abi=soft", _ARM[1]),
+    # -msmall-data-limit=0: mpy_ld.py ignores .sdata and .sbss
+    "rv32imc": (
+        _RISCV,
+        "-march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0",
+        "apt-get install gcc-riscv64-unknown-elf",
+    ),
+    "xtensawin": ((), "-mlongcalls", ""),
 }
+TARGETS = tuple(_ROWS)
 
 
-def toolchain(target: str) -> Toolchain:
-    """The row of a target."""
-    if target not in TOOLCHAINS:
-        raise BuildError(f"unknown target {target!r}; known: {', '.join(sorted(TOOLCHAINS))}")
-    return TOOLCHAINS[target]
+def toolchain(target: str, core: str = "") -> Toolchain:
+    """The row of a target; core: one of CORES[target], by default the first."""
+    if target not in _ROWS:
+        raise BuildError(f"unknown target {target!r}; known: {', '.join(sorted(_ROWS))}")
+    cores = CORES.get(target, ("",))
+    if (core := core or cores[0]) not in cores:
+        known = ", ".join(filter(None, cores)) or "none"
+        raise BuildError(f"unknown core {core!r} of {target}; known: {known}")
+    if target == "xtensawin":
+        return _xtensa(core)
+    prefixes, flags, install = _ROWS[target]
+    return Toolchain(target, prefixes, tuple(flags.split()), install)
+
+
+def _xtensa(core: str) -> Toolchain:
+    """Espressif's compiler, else Debian's, which the test bed's set-up configures for the core.
+
+    The ESP32-S2 has neither an FPU nor zero-overhead loops; what is built for it runs on all three.
+    """
+    folder = cache_dir() / "xtensa"
+    own = folder / "root" / "usr" / "bin" / "xtensa-lx106-elf-"
+    config = folder / ("esp32s2.so" if core == "esp32s2" else "esp32.so")
+    return Toolchain(
+        "xtensawin",
+        (f"xtensa-{core}-elf-", str(own)),
+        ("-mlongcalls",),
+        "put ESP-IDF's toolchain on the PATH, or, on Debian, run 'tests/bed/bed.sh setup esp32' "
+        "in tinytrain's repository",
+        core,
+        {"XTENSA_GNU_CONFIG": str(config)},  # which Espressif's compiler does not read
+    )

@@ -22,7 +22,7 @@ MAKE = """\
 TINYTRAIN_DIR := $(USERMOD_DIR)
 CFLAGS_USERMOD += -I$(TINYTRAIN_DIR) -I$(TINYTRAIN_DIR)/include {defines}
 SRC_USERMOD_C += $(addprefix $(TINYTRAIN_DIR)/,{binding})
-SRC_USERMOD_LIB_C += $(addprefix $(TINYTRAIN_DIR)/,{plain})
+SRC_USERMOD_LIB_C += $(addprefix $(TINYTRAIN_DIR)/,model.c weights.c {kernels})
 # kernels are compiled for speed
 $(BUILD)/tinytrain/src/%.o: CFLAGS += -O2
 """
@@ -32,7 +32,9 @@ CMAKE = """\
 set(TINYTRAIN_DIR ${{CMAKE_CURRENT_LIST_DIR}}{below})
 set(TINYTRAIN_BINDING {binding})
 list(TRANSFORM TINYTRAIN_BINDING PREPEND ${{TINYTRAIN_DIR}}/)
+set(TINYTRAIN_PLAIN {binding} model.c weights.c)
 set(TINYTRAIN_KERNELS {kernels})
+list(TRANSFORM TINYTRAIN_PLAIN PREPEND ${{TINYTRAIN_DIR}}/)
 list(TRANSFORM TINYTRAIN_KERNELS PREPEND ${{TINYTRAIN_DIR}}/)
 # kernels are compiled for speed
 set_source_files_properties(${{TINYTRAIN_KERNELS}} PROPERTIES COMPILE_OPTIONS -O2)
@@ -67,18 +69,15 @@ def write_user_c_module(
         shutil.copyfile(path, inside / path.name)
     (inside / "weights.c").write_text(weights_source(weights))
     kernels = sorted(p.relative_to(inside).as_posix() for p in (inside / "src").rglob("*.c"))
-    macros = [f"-D{text}" for text in (*defines, "TT_BUILTIN_WEIGHTS=1")]
-    plain = " ".join(("model.c", "weights.c", *kernels))
-    names = " ".join(sorted(p.name for p in binding if p.suffix == ".c"))
-    make = MAKE.format(defines=" ".join(macros), binding=names, plain=plain)
-    (inside / "micropython.mk").write_text(make)
+    names = {
+        "binding": " ".join(sorted(p.name for p in binding if p.suffix == ".c")),
+        "kernels": " ".join(kernels),
+    }
+    macros = [*defines, "TT_BUILTIN_WEIGHTS=1"]
+    options = " ".join(f"-D{text}" for text in macros)
+    (inside / "micropython.mk").write_text(MAKE.format(defines=options, **names))
     for place, below in ((inside, ""), (folder, f"/{NAME}")):
-        text = CMAKE.format(
-            below=below,
-            binding=names,
-            kernels=" ".join(kernels),
-            defines=" ".join(m[2:] for m in macros),
-        )
+        text = CMAKE.format(below=below, defines=" ".join(macros), **names)
         (place / "micropython.cmake").write_text(text)
 
 

@@ -5,6 +5,7 @@ MPY=$BED/micropython # the unpacked tree; the module builder takes headers and t
 MPY_VERSION=1.25.0
 SUITE=trixie # the Debian suite whose source packages are used
 JOBS=${JOBS:-$(nproc)}
+HEAP=204800 # bytes, for boards that are not a certain chip: about what an RP2040 or STM32F4 leaves to a program
 
 die() {
     echo "bed: $*" >&2
@@ -13,12 +14,12 @@ die() {
 
 targets() { awk '!/^#/ && NF { print $1 }' "$HERE/targets.txt"; }
 
-# target_row NAME: sets TARGET FAMILY ARCH BOARD and OUT, the folder of its build products
+# target_row NAME: sets TARGET FAMILY ARCH BOARD MACHINE and OUT, the folder of its build products
 target_row() {
-    local name family arch board rest
-    while read -r name family arch board rest; do
+    local name family arch board qemu romfs native machine
+    while read -r name family arch board qemu romfs native machine; do
         [ "$name" = "$1" ] || continue
-        TARGET=$name FAMILY=$family ARCH=$arch BOARD=$board OUT=$BED/targets/$name
+        TARGET=$name FAMILY=$family ARCH=$arch BOARD=$board MACHINE=$machine OUT=$BED/targets/$name
         return
     done <"$HERE/targets.txt"
     die "unknown target '$1' (known: $(targets | xargs))"
@@ -95,6 +96,9 @@ micropython_source() {
     tar xf "$dl"/micropython_*.orig.tar.xz -C "$MPY.new" --strip-components=1
     mv "$MPY.new" "$MPY"
 }
+
+# the plugin that counts instructions under QEMU
+count_plugin() { gcc -O2 -Wall -Wno-unused -fPIC -shared -o "$BED/nativecount.so" "$HERE/qemu/nativecount.c"; }
 
 mpy_cross() { make -C "$MPY/mpy-cross" -j"$JOBS"; }
 

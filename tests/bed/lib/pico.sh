@@ -39,7 +39,7 @@ pico_firmware() {
     rm -rf "$build"
     # LO:HI of the GC heap, where native modules are loaded
     arm-none-eabi-nm "$OUT/firmware.elf" |
-        awk '{ at[$3] = "0x" $1 } END { print at["__GcHeapStart"] ":" at["__GcHeapEnd"] }' >"$OUT/heap"
+        awk '{ at[$3] = "0x" $1 } END { print at["__GcHeapStart"] ":" at["__GcHeapEnd"] }' >"$OUT/native"
 }
 
 pico_emulator() {

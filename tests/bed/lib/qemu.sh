@@ -1,10 +1,5 @@
 # qemu.sh: boards on QEMU's system emulation: ARM Cortex-M and RISC-V.
 
-HEAP=204800 # bytes; about what an RP2040 or STM32F4 leaves to a program
-
-# the TCG plugin that counts instructions
-count_plugin() { gcc -O2 -Wall -Wno-unused -fPIC -shared -o "$BED/nativecount.so" "$HERE/qemu/nativecount.c"; }
-
 build_qemu() {
     local build=$OUT/build
     rm -rf "$build"
@@ -22,5 +17,6 @@ setup_qemu() {
         *) step apt-arm '' apt_install qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
     esac
     step count-plugin qemu/nativecount.c count_plugin
-    step "firmware-$TARGET-$MPY_VERSION" "lib/qemu.sh qemu/boards qemu/usermods qemu/mpconfigport_bed.h" build_qemu
+    step "firmware-$TARGET-$MPY_VERSION" \
+        "lib/qemu.sh qemu/boards/$BOARD qemu/boards/cortexm.ld qemu/usermods qemu/mpconfigport_bed.h" build_qemu
 }

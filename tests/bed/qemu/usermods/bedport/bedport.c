@@ -22,6 +22,8 @@
 #else
 #if defined(QEMU_SOC_VIRT)
 #define ROM_BASE    0x81000000u
+#elif defined(BED_PSRAM)                // mps2-an500: 16 MB there
+#define ROM_BASE    0x60000000u
 #else
 #define ROM_BASE    0x21000000u
 #endif
