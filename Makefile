@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo accuracy test check gradients lint types format serve dist clean
+.PHONY: help setup demo accuracy test check gradients bench lint types format serve dist clean
 
 ## Show this help
 help:
@@ -47,6 +47,10 @@ check: setup lint types
 ## Compare every parameter's gradient with float64 autograd, int16 and int8 (ARGS=--json FILE)
 gradients: $(VENV)/installed
 	@$(PY) tests/gradient_table.py $(ARGS)
+
+## Count cycles and instructions of the kernels on emulated boards (ARGS='--only W1 --keep')
+bench: setup
+	@PYTHONPATH=tests/bed:tests $(PY) -m bench.run $(ARGS)
 
 ## Check style: ruff, clang-format, shell syntax
 lint: $(VENV)/installed

@@ -1,10 +1,10 @@
 /* Convolution, and with a 1x1 kernel the fully connected layer: forward and backward. */
 #include "tt_gradient.h"
 #include "tt_optimizer.h"
+#include "tt_plain.h"
 #include "tt_windows.h"
 
-/* sum (x - in_zero) * w over a patch, for the output channel whose weights are w. */
-static int32_t patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w) {
+int32_t tt_conv2d_patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w) {
     int32_t in_c = p->window.in_c, zero = p->in_zero;
     int32_t x_row = p->window.in_w * in_c, w_row = p->window.kernel_w * in_c;
     uint32_t sum = 0;
@@ -21,9 +21,8 @@ static int32_t patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, co
     return (int32_t)sum;
 }
 
-void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
-    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch) {
-    (void)scratch; /* nothing is packed here */
+void tt_conv2d_s8_plain(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
+    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip) {
     const tt_window *win = &p->window;
     int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
     tt_clip_writer writer = tt_clip_begin(clip);
@@ -31,7 +30,7 @@ void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const in
         for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
             tt_patch patch = tt_patch_of(win, out_y, out_x);
             for (int32_t o = 0; o < win->out_c; o++) {
-                int32_t sum = patch_sum(p, patch, x, w + o * taps);
+                int32_t sum = tt_conv2d_patch_sum(p, patch, x, w + o * taps);
                 sum = bias != NULL ? tt_wrap_add(sum, bias[o]) : sum;
                 int32_t v =
                     tt_wrap_add(tt_requantize_s32(sum, multiplier[o], shift[o]), p->out_zero);
@@ -49,7 +48,7 @@ void tt_conv2d_s32(
         for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
             tt_patch patch = tt_patch_of(win, out_y, out_x);
             for (int32_t o = 0; o < win->out_c; o++) {
-                int32_t sum = patch_sum(p, patch, x, w + o * taps);
+                int32_t sum = tt_conv2d_patch_sum(p, patch, x, w + o * taps);
                 *y++ = bias != NULL ? tt_wrap_add(sum, bias[o]) : sum;
             }
         }

@@ -9,6 +9,7 @@
 
 #define TT_PACKED_BYTES 2304 /* what packed weights may take */
 #define TT_PACKED_PIXELS 4   /* from so many on packing pays */
+#define TT_GROUP_WORDS 30    /* of a group, besides its weights */
 
 /* The weights of a convolution: 2 * pairs output channels make a group of depth * pairs words;
  * `groups` of them are packed at a time. `column`: a window is copied to int8 [depth] first. */
@@ -19,18 +20,22 @@ typedef struct {
     int32_t column;
 } tt_packing;
 
+static inline int32_t tt_group_bytes(int32_t pairs, int32_t depth) {
+    return 4 * (TT_GROUP_WORDS + pairs * depth);
+}
+
 static inline tt_packing tt_packing_of(const tt_window *w) {
     int32_t taps = w->kernel_h * w->kernel_w;
     tt_packing k = {(taps * w->in_c + 3) & ~3, 0, 0, 0};
-    if (w->out_h * w->out_w < TT_PACKED_PIXELS || k.depth > TT_PACKED_BYTES / 4) {
+    if (w->out_h * w->out_w < TT_PACKED_PIXELS || tt_group_bytes(1, k.depth) > TT_PACKED_BYTES) {
         return k;
     }
     k.column = taps > 1 || (w->in_c & 3) != 0;
     k.pairs = 3;
-    while (k.pairs * k.depth * 4 > TT_PACKED_BYTES) {
+    while (tt_group_bytes(k.pairs, k.depth) > TT_PACKED_BYTES) {
         k.pairs--;
     }
-    int32_t group = k.pairs * k.depth * 4, packed = 0;
+    int32_t group = tt_group_bytes(k.pairs, k.depth), packed = 0;
     do { /* several groups only save copying windows again */
         k.groups++;
         packed += group;
@@ -39,7 +44,7 @@ static inline tt_packing tt_packing_of(const tt_window *w) {
 }
 
 static inline int32_t tt_packing_bytes(tt_packing k) {
-    return k.pairs * k.groups * k.depth * 4 + (k.column ? k.depth : 0);
+    return k.groups * tt_group_bytes(k.pairs, k.depth) + (k.column ? k.depth : 0);
 }
 
 /* One channel of a depthwise convolution: its taps as words, rows of an odd number of taps filled

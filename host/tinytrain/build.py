@@ -22,6 +22,7 @@ from numpy.lib.npyio import NpzFile
 
 from tinytrain.advice import Budget, refusal
 from tinytrain.backend.board import Board, load_board
+from tinytrain.backend.kernel_sources import ONCE, include_dirs, kernel_sources
 from tinytrain.backend.natmod import NatmodReport, build_natmod
 from tinytrain.backend.publish import SOURCE, check_places, publish
 from tinytrain.backend.selftest import SelfTest
@@ -35,7 +36,7 @@ from tinytrain.errors import BuildError, DataError
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import Optimizer
 from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Report, make_report
-from tinytrain.resources import c_kernels_dir, mpy_module_dir
+from tinytrain.resources import mpy_module_dir
 from tinytrain.sim.trainer import Trainer
 
 Progress = Callable[[str, int, int], None]
@@ -150,15 +151,14 @@ def _link(
     board: Board, source: Path, defines: Sequence[str], out: Path, progress: Progress
 ) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
-    kernels = sorted((c_kernels_dir() / "src").glob("*.c"))
+    kernels = kernel_sources(board.target)
     model = source / "model.c"
     # what runs once a call or once a step is compiled for size
-    rare = ("softmax", "cross_entropy", "parts")
-    compact = [*binding, model, *(k for k in kernels if k.stem in rare)]
+    compact = [*binding, model, *(k for k in kernels if k.stem in ONCE)]
     with tempfile.TemporaryDirectory() as work:
         return build_natmod(
             [*binding, model, *kernels],
-            [source, mpy_module_dir(), c_kernels_dir() / "include"],
+            [source, mpy_module_dir(), *include_dirs()],
             board.target,
             out,
             Path(work),

@@ -55,16 +55,17 @@ def conv2d_s8(
 
 
 def conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: packed weights of at most 2304 bytes, and a window where it is copied."""
+    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied."""
     w = p["window"]
     depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
-    if w["out_h"] * w["out_w"] < 4 or depth > 576:
+    sizes = {n: 120 + 4 * n * depth for n in (3, 2, 1)}
+    if w["out_h"] * w["out_w"] < 4 or sizes[1] > 2304:
         return 0
-    pairs = next(n for n in (3, 2, 1) if 4 * n * depth <= 2304)
+    pairs = next(n for n in (3, 2, 1) if sizes[n] <= 2304)
     if w["kernel_h"] * w["kernel_w"] == 1 and w["in_c"] % 4 == 0:
-        return int(4 * pairs * depth)
-    groups = min(-(-w["out_c"] // (2 * pairs)), 2304 // (4 * pairs * depth))
-    return int(4 * pairs * depth * groups + depth)
+        return int(sizes[pairs])
+    groups = min(-(-w["out_c"] // (2 * pairs)), 2304 // sizes[pairs])
+    return int(sizes[pairs] * groups + depth)
 
 
 def conv2d_s32(p: Params, x: Array, w: Array, bias: Array | None, y: Array) -> None:

@@ -1,0 +1,210 @@
+/* Convolution to int8 on packed weights. */
+#include "tt_plain.h"
+#include "tt_swar.h"
+
+/* Pack `2 * pairs` channels from w on, `taps` weights each. */
+static void pack(tt_swar_group *group, const tt_conv2d *p, int32_t pairs, int32_t depth,
+    const int8_t *w, int32_t taps, const int32_t *bias) {
+    for (int32_t n = 0; n < pairs; n++) {
+        const int8_t *low = w + 2 * n * taps, *high = low + taps;
+        uint32_t *to = group->weights + 2 * n;
+        int32_t sum_low = 0, sum_high = 0, k = 0;
+        for (; k < depth; k += 2, to += 2 * pairs) {
+            for (int32_t i = 0; i < 2; i++) {
+                int32_t a = 0, b = 0;
+                if (k + i < taps) {
+                    a = low[k + i];
+                    b = high[k + i];
+                }
+                sum_low += a;
+                sum_high += b;
+                to[i] = ((uint32_t)b << 16) + (uint32_t)a;
+            }
+        }
+        /* the inputs' zero point, the biases, and what every step adds to T */
+        uint32_t start_low = (uint32_t)(-p->in_zero * sum_low);
+        uint32_t start_high = (uint32_t)(-p->in_zero * sum_high);
+        if (bias != NULL) {
+            start_low += (uint32_t)bias[2 * n];
+            start_high += (uint32_t)bias[2 * n + 1];
+        }
+        start_low += (start_high << 16) - ((uint32_t)depth << 14);
+        group->starts[2 * n] = (int32_t)start_low;
+        group->starts[2 * n + 1] = (int32_t)start_high;
+    }
+}
+
+static void run(tt_swar_job *job, int32_t pairs) {
+    if (pairs == 3) {
+        tt_swar_tile_3(job);
+    } else if (pairs == 2) {
+        tt_swar_tile_2(job);
+    } else {
+        tt_swar_tile_1(job);
+    }
+}
+
+/* The window of a pixel as int8 [depth], the zero point where it is outside the map. */
+static void copy_window(
+    const tt_conv2d *p, const int8_t *x, int32_t out_y, int32_t out_x, int8_t *column) {
+    const tt_window *win = &p->window;
+    int32_t in_c = win->in_c, row = win->kernel_w * in_c;
+    tt_patch patch = tt_patch_of(win, out_y, out_x);
+    if (patch.rows < win->kernel_h || patch.columns < win->kernel_w) {
+        for (int32_t i = 0; i < win->kernel_h * row; i++) {
+            column[i] = (int8_t)p->in_zero;
+        }
+    }
+    x += patch.pixel * in_c;
+    column += patch.tap * in_c;
+    for (int32_t rows = patch.rows; rows > 0; rows--) {
+        for (int32_t i = 0; i < patch.columns * in_c; i++) {
+            column[i] = x[i];
+        }
+        x += win->in_w * in_c;
+        column += row;
+    }
+}
+
+/* What a call works on. */
+typedef struct {
+    const tt_conv2d *p;
+    const int8_t *x, *w;
+    const int32_t *bias, *multiplier;
+    const int8_t *shift;
+    int8_t *y;
+    uint8_t *clip;
+    tt_packing packing;
+} layer;
+
+static tt_swar_group *group_at(int32_t *scratch, const tt_packing *k, int32_t n) {
+    return (tt_swar_group *)(void *)(scratch + n * (TT_GROUP_WORDS + k->pairs * k->depth));
+}
+
+static int32_t pairs_from(const layer *l, int32_t channel) {
+    return tt_min(l->packing.pairs, (l->p->window.out_c - channel) >> 1);
+}
+
+static tt_swar_job job_of(const layer *l, int32_t channel, tt_swar_group *group) {
+    int32_t out_c = l->p->window.out_c;
+    tt_swar_job job = {l->x, 0, l->y + channel, out_c, 1, l->packing.depth, group, l->clip, channel,
+        out_c, l->p, l->multiplier + channel, l->shift + channel};
+    return job;
+}
+
+/* Groups of channels from `first` on, as many as are packed at a time; returns the next channel. */
+static int32_t pack_groups(const layer *l, int32_t first, int32_t *scratch) {
+    int32_t taps = l->p->window.kernel_h * l->p->window.kernel_w * l->p->window.in_c;
+    int32_t o = first;
+    for (int32_t n = 0; n < l->packing.groups && o + 1 < l->p->window.out_c; n++) {
+        tt_swar_group *group = group_at(scratch, &l->packing, n);
+        int32_t pairs = pairs_from(l, o);
+        pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps,
+            l->bias != NULL ? l->bias + o : NULL);
+        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, 2 * pairs);
+        o += 2 * pairs;
+    }
+    return o;
+}
+
+/* 1x1 kernels inside the map: pixels in place, one row after the other. */
+static void run_rows(const layer *l, int32_t *scratch) {
+    const tt_window *win = &l->p->window;
+    int32_t even = win->out_c & ~1, step = win->stride_w * win->in_c;
+    int32_t rows = win->out_h, pixels = win->out_w, row = win->stride_h * win->in_w * win->in_c;
+    if (row == pixels * step) {
+        pixels *= rows;
+        rows = 1;
+    }
+    const int8_t *x = l->x - (win->pad_top * win->in_w + win->pad_left) * win->in_c;
+    for (int32_t o = 0, next; o < even; o = next) {
+        next = pack_groups(l, o, scratch);
+        tt_swar_job job = job_of(l, o, group_at(scratch, &l->packing, 0));
+        for (int32_t y = 0; y < rows; y++) {
+            job.x = x + y * row;
+            job.x_step = step;
+            job.pixels = pixels;
+            run(&job, pairs_from(l, o));
+        }
+    }
+}
+
+/* Any kernel: windows are copied. */
+static void run_columns(const layer *l, int32_t *scratch) {
+    const tt_window *win = &l->p->window;
+    int32_t even = win->out_c & ~1;
+    int8_t *column = (int8_t *)group_at(scratch, &l->packing, l->packing.groups);
+    for (int32_t i = 0; i < l->packing.depth; i++) {
+        column[i] = 0; /* what lies behind the window meets weights of 0 */
+    }
+    for (int32_t o = 0, next; o < even; o = next) {
+        next = pack_groups(l, o, scratch);
+        int32_t pixel = 0;
+        for (int32_t y = 0; y < win->out_h; y++) {
+            for (int32_t x = 0; x < win->out_w; x++, pixel++) {
+                copy_window(l->p, l->x, y, x, column);
+                for (int32_t c = o, n = 0; c < next; n++) {
+                    tt_swar_job job = job_of(l, c, group_at(scratch, &l->packing, n));
+                    int32_t pairs = pairs_from(l, c);
+                    job.x = column;
+                    job.y += pixel * win->out_c;
+                    job.clip_at += pixel * win->out_c;
+                    run(&job, pairs);
+                    c += 2 * pairs;
+                }
+            }
+        }
+    }
+}
+
+/* The last one of an odd number of channels. */
+static void run_last(const layer *l) {
+    const tt_window *win = &l->p->window;
+    int32_t o = win->out_c - 1;
+    const int8_t *w = l->w + o * win->kernel_h * win->kernel_w * win->in_c;
+    tt_swar_job job = job_of(l, o, NULL);
+    int32_t i = o;
+    for (int32_t y = 0; y < win->out_h; y++) {
+        for (int32_t x = 0; x < win->out_w; x++, i += win->out_c) {
+            int32_t sum = tt_conv2d_patch_sum(l->p, tt_patch_of(win, y, x), l->x, w);
+            int32_t v =
+                tt_swar_exact(&job, 0, l->bias != NULL ? tt_wrap_add(sum, l->bias[o]) : sum);
+            l->y[i] = (int8_t)v;
+            if (l->clip != NULL && v < 256) {
+                l->clip[i >> 3] = (uint8_t)(l->clip[i >> 3] | 1u << (i & 7));
+            }
+        }
+    }
+}
+
+static int in_map(const tt_window *w) {
+    return w->pad_top <= 0 && w->pad_left <= 0 && tt_window_top(w, w->out_h - 1) < w->in_h &&
+           tt_window_left(w, w->out_w - 1) < w->in_w;
+}
+
+void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
+    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch) {
+    const tt_window *win = &p->window;
+    layer l = {p, x, w, bias, multiplier, shift, y, clip, tt_packing_of(win)};
+    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
+    int rows = !l.packing.column && in_map(win) && ((uintptr_t)x & 3u) == 0u;
+    if (l.packing.pairs == 0 || win->out_c < 2 || tt_swar_too_small(w, win->out_c * taps) ||
+        (!rows && !l.packing.column)) {
+        tt_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
+        return;
+    }
+    if (clip != NULL) {
+        int32_t bytes = (win->out_h * win->out_w * win->out_c + 7) >> 3;
+        for (int32_t i = 0; i < bytes; i++) {
+            clip[i] = 0;
+        }
+    }
+    if (rows) {
+        run_rows(&l, scratch);
+    } else {
+        run_columns(&l, scratch);
+    }
+    if (win->out_c & 1) {
+        run_last(&l);
+    }
+}

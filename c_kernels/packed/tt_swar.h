@@ -1,0 +1,60 @@
+/* Two output channels in one 32-bit multiplication: the inner loop of the packed convolution.
+ *
+ * A job runs a group of 2 * pairs output channels over a row of pixels. For each pixel it forms
+ *     sum[c] = start + sum over depth of x * w[c]        (mod 2^32)
+ * exactly, and writes clamp8(out_zero + requantize(sum)) as the reference has it.
+ *
+ * Exact sums need |w| <= 127: then two products of the low lane stay below 2^15. */
+#ifndef TT_SWAR_H
+#define TT_SWAR_H
+
+#include "tt_packing.h"
+
+/* How a channel's sums become outputs: a = sum >> pre in int16, or else the output is saturated;
+ * floor((a * multiplier + low) / 2^21) and the same + width are the ends of an interval in which
+ * the reference's result lies. multiplier = 0: nothing is known. */
+typedef struct {
+    int32_t pre, multiplier, low, width;
+} tt_swar_scale;
+
+/* A group, packed; swar_tile.S knows the offsets. starts: for each pair, what T and H begin with.
+ * weights [depth / 2][pairs][2]: high * 2^16 + low. */
+typedef struct {
+    tt_swar_scale scales[6];
+    int32_t starts[6];
+    uint32_t weights[];
+} tt_swar_group;
+
+typedef char tt_swar_group_is_as_planned[sizeof(tt_swar_group) == 4 * TT_GROUP_WORDS ? 1 : -1];
+
+/* x: aligned to 4. clip: NULL or the mask's first byte, where the bits of the group are 0; clip_at: the
+ * bit of the first output. x, y, pixels and clip_at move on. */
+typedef struct {
+    const int8_t *x;
+    int32_t x_step;
+    int8_t *y;
+    int32_t y_step, pixels, depth;
+    tt_swar_group *group;
+    uint8_t *clip;
+    int32_t clip_at, clip_step;
+    /* the rest is for tt_swar_exact; of the group's first channel */
+    const tt_conv2d *p;
+    const int32_t *multiplier;
+    const int8_t *shift;
+} tt_swar_job;
+
+void tt_swar_tile_1(tt_swar_job *job);
+void tt_swar_tile_2(tt_swar_job *job);
+void tt_swar_tile_3(tt_swar_job *job);
+
+/* The output of a sum, as the reference computes it; + 256 if it was clamped. */
+int32_t tt_swar_exact(const tt_swar_job *job, int32_t channel, int32_t sum);
+
+/* Fill in scales of n channels. */
+void tt_swar_scales(tt_swar_group *group, const tt_conv2d *p, const int32_t *multiplier,
+    const int8_t *shift, int32_t n);
+
+/* Whether a weight is -128, which the lanes have no room for; w aligned to 4. */
+int32_t tt_swar_too_small(const int8_t *w, int32_t n);
+
+#endif

@@ -1,0 +1,1 @@
+"""Counting what the kernels cost in the native modules that ship."""

@@ -1,0 +1,69 @@
+"""Random calls of the kernels in native modules, on emulated boards: the bits of this machine.
+
+Here lie the kernels that a target has of its own; the portable ones are compared with numpy in
+test_kernels.py.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import drive
+import numpy as np
+import pytest
+
+from bench.calls import Call, build_module, expected_crc, make_image, run_calls
+from tinytrain.kernels.library import gradient_bits, library
+
+from .cases import CASES, Maker
+
+CASES_EACH = 24
+KERNELS = (
+    "tt_conv2d_s8",
+    "tt_depthwise_conv2d_s8",
+    "tt_conv2d_bwd_input",
+    "tt_depthwise_conv2d_bwd_input",
+    "tt_conv2d_bwd_weight",
+    "tt_depthwise_conv2d_bwd_weight",
+    "tt_add_s8",
+    "tt_softmax_cross_entropy",
+)
+
+
+class Random(Maker):
+    """Draws from a seed alone."""
+
+    def __init__(self, seed: int) -> None:
+        object.__setattr__(self, "rng", np.random.default_rng(seed))
+
+    def int(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high, endpoint=True))
+
+    def pick(self, *choices: Any) -> Any:
+        return choices[int(self.rng.integers(len(choices)))]
+
+
+def random_calls(kernel: str, n: int) -> list[Call]:
+    seed = zlib.crc32(kernel.encode())
+    return [Call(kernel, CASES[kernel](Random(seed + i))) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("board", "bits"), [("m0", 16), ("m0", 8), ("m4f", 16), ("rv32", 16)], indirect=["board"]
+)
+def test_boards_compute_the_same(board, bits, tmp_path):
+    module = tmp_path / "tinykernels.mpy"
+    build_module(drive.find(board).arch, KERNELS, bits, module)
+    with gradient_bits(bits):
+        compiled = library((), bits)
+        calls = [call for kernel in KERNELS for call in random_calls(kernel, CASES_EACH)]
+        images = [make_image(compiled, KERNELS.index(c.kernel), c) for c in calls]
+        expected = [expected_crc(compiled, c, i) for c, i in zip(calls, images, strict=True)]
+    outcomes, _ = run_calls(board, module, images)
+    wrong = [
+        (number, call.kernel, call.args[0])
+        for number, (call, outcome, crc) in enumerate(zip(calls, outcomes, expected, strict=True))
+        if outcome.crc != crc
+    ]
+    assert not wrong, f"{len(wrong)} of {len(calls)}, the first: {wrong[0]}"
