@@ -55,10 +55,6 @@ void tt_conv2d_s32(
     }
 }
 
-int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
-    return 4 * p->window.in_c;
-}
-
 /* Add to sums [in_c] what output pixel dy [out_c] sends through tap `tap` of the kernel. */
 static void add_tap(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy, const int8_t *w,
     const uint16_t *scale, int32_t tap, int32_t *sums) {
@@ -77,8 +73,8 @@ static void add_tap(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy, 
     }
 }
 
-void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
-    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
+void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
+    const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
     tt_span span = tt_part_take(part, win->in_h * win->in_w);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);

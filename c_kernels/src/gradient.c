@@ -6,24 +6,52 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
     return writer;
 }
 
-void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
+/* Let the shift grow until a sum of this magnitude fits. */
+static void grow(tt_grad_writer *writer, int32_t magnitude) {
     tt_mantissa *m = writer->grad->mantissa;
-    int32_t largest = 0, shift = writer->shift;
+    int32_t shift = writer->shift;
+    while (!tt_grad_fits(writer, magnitude, shift)) {
+        shift++;
+    }
+    for (int32_t i = 0; i < writer->written; i++) {
+        m[i] = tt_grad_cut(m[i], i, writer->shift, shift - writer->shift);
+    }
+    writer->shift = shift;
+}
+
+void tt_grad_put(
+    tt_grad_writer *writer, int32_t index, const int32_t *sums, int32_t step, int32_t n) {
+    tt_mantissa *m = writer->grad->mantissa;
+    tt_grad_writer w = *writer; /* in registers */
+    for (int32_t last = index + n; index < last; index++, sums += step) {
+        int32_t sum = *sums;
+        if (!tt_grad_fits(&w, tt_abs(sum), w.shift)) {
+            grow(writer, tt_abs(sum));
+            w.shift = writer->shift;
+        }
+        m[index] = tt_grad_cut(sum, index, 0, w.shift);
+    }
+}
+
+void tt_grad_reserve(tt_grad_writer *writer, int32_t n) {
+    tt_mantissa *m = writer->grad->mantissa + writer->written;
+    for (int32_t i = 0; i < n; i++) {
+        m[i] = 0;
+    }
+    writer->written += n;
+}
+
+void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
+    int32_t first = writer->written, largest = 0;
     for (int32_t i = 0; i < n; i++) {
         largest = tt_max(largest, tt_abs(sums[i]));
     }
-    while (!tt_grad_fits(writer, largest, shift)) {
-        shift++;
+    if (!tt_grad_fits(writer, largest, writer->shift)) {
+        grow(writer, largest);
     }
-    int32_t more = shift - writer->shift;
-    if (more > 0) {
-        for (int32_t i = 0; i < writer->written; i++) {
-            m[i] = tt_grad_cut(m[i], i, writer->shift, more);
-        }
-        writer->shift = shift;
-    }
-    for (int32_t i = 0; i < n; i++, writer->written++) {
-        m[writer->written] = tt_grad_cut(sums[i], writer->written, 0, shift);
+    writer->written += n;
+    for (int32_t i = 0, shift = writer->shift; i < n; i++) {
+        writer->grad->mantissa[first + i] = tt_grad_cut(sums[i], first + i, 0, shift);
     }
 }
 

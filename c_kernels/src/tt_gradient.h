@@ -22,6 +22,12 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent);
 /* Append n sums, |sum| < 2^31. */
 void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n);
 
+/* Sums in any order: first room for n of them, then their mantissas from number `index` on; sums
+ * [n] lie `step` apart. */
+void tt_grad_reserve(tt_grad_writer *writer, int32_t n);
+void tt_grad_put(
+    tt_grad_writer *writer, int32_t index, const int32_t *sums, int32_t step, int32_t n);
+
 #if TT_GRADIENT_BITS == 16
 
 /* Whether a sum of this magnitude fits the limit after a shift. */
@@ -33,7 +39,8 @@ static inline int tt_grad_fits(const tt_grad_writer *writer, int32_t magnitude, 
 static inline tt_mantissa tt_grad_cut(int32_t x, int32_t index, int32_t done, int32_t more) {
     (void)index;
     (void)done;
-    return (tt_mantissa)tt_shift_toward_zero(x, more);
+    /* as tt_shift_toward_zero; for more = 31, too, as |x| < 2^31 */
+    return (tt_mantissa)((x + ((x >> 31) & (int32_t)((1u << more) - 1u))) >> more);
 }
 
 #else

@@ -47,6 +47,15 @@ static inline int32_t tt_packing_bytes(tt_packing k) {
     return k.groups * tt_group_bytes(k.pairs, k.depth) + (k.column ? k.depth : 0);
 }
 
+/* Whether the gradient of a convolution's input goes by tiles of four pixels: 1x1 kernels. */
+#define TT_TILE_ROWS 4
+
+static inline int tt_takes_tiles(const tt_window *w) {
+    return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+           w->pad_top == 0 && w->pad_left == 0 && w->out_h == w->in_h && w->out_w == w->in_w &&
+           w->in_h * w->in_w > 1;
+}
+
 /* One channel of a depthwise convolution: its taps as words, rows of an odd number of taps filled
  * up with a zero, and `rows` rows of `columns` words of the map, two outputs in each word. */
 typedef struct {

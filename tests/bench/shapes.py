@@ -93,7 +93,7 @@ def bwd_input(name: str, w: Params, depthwise: bool = False) -> Call:
     weights = int8(r, w["out_c"] * taps, -127)
     scratch = np.zeros(library().scratch_bytes(kernel, p), np.uint8)
     dx = np.zeros(grad_bytes(inputs(w)), np.uint8)
-    return Call(kernel, [p, gradient(r, outputs(w)), weights, scale, dx, scratch])
+    return Call(kernel, [p, gradient(r, outputs(w)), weights, scale, dx, scratch, None])
 
 
 def bwd_weight(name: str, w: Params, depthwise: bool = False, update: bool = True) -> Call:
@@ -108,7 +108,7 @@ def bwd_weight(name: str, w: Params, depthwise: bool = False, update: bool = Tru
     rate = rate_buffer(0.01, 3) if update else None
     limit = 32767 // (1 if w["out_h"] * w["out_w"] <= 256 else 4)
     args = [p, gradient(r, outputs(w), limit), int8(r, inputs(w)), rate, steps, exponents]
-    return Call(kernel, [*args, int8(r, n, -127), int8(r, n), d])
+    return Call(kernel, [*args, int8(r, n, -127), int8(r, n), d, None])
 
 
 def cross_entropy(name: str) -> Call:

@@ -90,8 +90,12 @@ def conv2d_bwd_input(
 
 
 def conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: one pixel."""
-    return int(4 * p["window"]["in_c"])
+    """Bytes of scratch: an input pixel, or four output pixels."""
+    w = p["window"]
+    same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
+    plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
+    tiles = same and plain and w["in_h"] * w["in_w"] > 1
+    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles))
 
 
 def conv2d_bwd_weight(
