@@ -131,10 +131,8 @@ static int next_sums(sums_at *at, const tt_conv2d_bwd_weight_params *p, const tt
                 return 0;
             }
             tt_tap t = tt_tap_of(win, ky, kx);
-            for (int32_t i = 0; i < p->channels; i++) {
-                d[tap * p->channels + i] =
-                    tt_tap_sum(&t, dy->mantissa + at->o, x + i, p->in_zero, p->row_shift);
-            }
+            tt_tap_sums(&t, dy->mantissa + at->o, x, p->in_zero, p->row_shift, p->channels,
+                d + tap * p->channels);
             at->tap++;
             at->left--;
         }
@@ -163,9 +161,9 @@ void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *d
             tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent + p->row_shift);
         const int32_t *sum = d;
         for (int32_t tap = 0; tap < taps; tap++) {
-            for (int32_t i = 0; i < p->channels; i++) {
-                tt_update_weight(tt_delta(rate, step, *sum++), w + i, fraction++);
-            }
+            tt_update_weights(rate, step, sum, p->channels, w, fraction);
+            sum += p->channels;
+            fraction += p->channels;
             w += win->in_c;
         }
     }

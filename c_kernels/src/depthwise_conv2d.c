@@ -1,6 +1,7 @@
 /* Depthwise convolution: forward and backward. */
 #include "tt_gradient.h"
 #include "tt_optimizer.h"
+#include "tt_plain.h"
 #include "tt_windows.h"
 
 /* sum (x - in_zero) * w over a patch; x and w point at one channel. */
@@ -23,10 +24,8 @@ static int32_t patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, co
     return (int32_t)sum;
 }
 
-void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w,
-    const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip,
-    int32_t *scratch) {
-    (void)scratch; /* nothing is packed here */
+void tt_depthwise_conv2d_s8_plain(const tt_conv2d *p, const int8_t *x, const int8_t *w,
+    const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip) {
     const tt_window *win = &p->window;
     int32_t per_input = (int32_t)tt_divide((uint32_t)win->out_c, (uint32_t)win->in_c);
     tt_clip_writer writer = tt_clip_begin(clip);

@@ -7,7 +7,7 @@ int32_t tt_conv2d_s8_scratch(const tt_conv2d *p) {
 }
 
 int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {
-    return tt_plane_bytes(tt_plane_of(&p->window), p->window.kernel_h);
+    return tt_plane_bytes(&p->window);
 }
 
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {

@@ -56,10 +56,9 @@ static inline int tt_takes_tiles(const tt_window *w) {
            w->in_h * w->in_w > 1;
 }
 
-/* One channel of a depthwise convolution: its taps as words, rows of an odd number of taps filled
- * up with a zero, and `rows` rows of `columns` words of the map, two outputs in each word. */
+/* One channel of a depthwise convolution: `rows` rows of `columns` words of the map, two outputs in
+ * each word. */
 typedef struct {
-    int32_t taps; /* of a kernel row, even */
     int32_t columns, rows;
 } tt_plane;
 
@@ -67,16 +66,23 @@ typedef struct {
 
 static inline tt_plane tt_plane_of(const tt_window *w) {
     int32_t pairs = (w->out_w + 1) >> 1;
-    tt_plane k = {(w->kernel_w + 1) & ~1, 0, (w->out_h - 1) * w->stride_h + w->kernel_h};
-    k.columns = (pairs - 1) * 2 * w->stride_w + k.taps;
+    tt_plane k = {
+        (pairs - 1) * 2 * w->stride_w + w->kernel_w, (w->out_h - 1) * w->stride_h + w->kernel_h};
     while (k.rows > w->kernel_h && k.rows * k.columns * 4 > TT_PLANE_BYTES) {
         k.rows--;
     }
     return k;
 }
 
-static inline int32_t tt_plane_bytes(tt_plane k, int32_t kernel_h) {
-    return 4 * (k.rows * k.columns + kernel_h * k.taps);
+/* Taps, the sums of a row, the plane. A part of the outputs may have more rows of fewer columns, up to
+ * the same limit. */
+static inline int32_t tt_plane_bytes(const tt_window *w) {
+    tt_plane k = tt_plane_of(w);
+    int32_t words = k.rows * k.columns;
+    if (k.rows < (w->out_h - 1) * w->stride_h + w->kernel_h) {
+        words = tt_max(words, TT_PLANE_BYTES / 4);
+    }
+    return 4 * (w->kernel_h * w->kernel_w + ((w->out_w + 1) & ~1) + words);
 }
 
 #endif

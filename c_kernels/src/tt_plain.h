@@ -11,6 +11,9 @@ void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_gra
 void tt_conv2d_s8_plain(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
     const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
 
+void tt_depthwise_conv2d_s8_plain(const tt_conv2d *p, const int8_t *x, const int8_t *w,
+    const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip);
+
 /* sum (x - in_zero) * w over a patch, for the output channel whose weights are w. */
 int32_t tt_conv2d_patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w);
 

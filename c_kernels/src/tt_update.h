@@ -5,12 +5,13 @@
 #include "tt_arithmetic.h"
 
 #define TT_DELTA_LIMIT (1 << 28)
+#define TT_DITHER_STEP 0x6a09e667u /* 2^32 times the fractional part of sqrt(2) */
 
 /* The next value of the dither. It advances by 2^32 times the fractional part of sqrt(2), and from
  * step to step by that of the golden ratio: their multiples modulo 2^32 fill the range evenly
  * (Weyl), over the steps for each parameter, over the parameters in each step. */
 static inline uint32_t tt_dither(tt_rate *rate) {
-    rate->dither += 0x6a09e667u;
+    rate->dither += TT_DITHER_STEP;
     return rate->dither;
 }
 
@@ -67,5 +68,9 @@ static inline void tt_update_weight(int32_t delta, int8_t *w, int8_t *fraction) 
     *w = (int8_t)value;
     *fraction = (int8_t)rest;
 }
+
+/* Update n weights side by side by their sums, each with the next dither. */
+void tt_update_weights(
+    tt_rate *rate, tt_step step, const int32_t *sums, int32_t n, int8_t *w, int8_t *fraction);
 
 #endif

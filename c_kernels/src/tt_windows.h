@@ -108,4 +108,8 @@ tt_tap tt_tap_of(const tt_window *w, int32_t kernel_row, int32_t kernel_column);
 int32_t tt_tap_sum(
     const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero, int32_t row_shift);
 
+/* The same for n channels side by side. */
+void tt_tap_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero,
+    int32_t row_shift, int32_t n, int32_t *d);
+
 #endif

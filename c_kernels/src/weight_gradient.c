@@ -56,3 +56,51 @@ int32_t tt_tap_sum(
     }
     return total;
 }
+
+/* Four channels side by side, of which the first is at x: dy is read once for all. */
+static void four_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero,
+    int32_t row_shift, int32_t *d) {
+    int32_t dy_column = tap->dy_column, x_column = tap->x_column;
+    int32_t total[4] = {0, 0, 0, 0};
+    for (int32_t rows = tap->rows; rows > 0; rows--, dy += tap->dy_row, x += tap->x_row) {
+        const tt_mantissa *g = dy;
+        const int8_t *a = x;
+        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (int32_t n = tap->columns; n > 0; n--) {
+            int32_t v = *g;
+            s0 = TT_ASSERT_RANGE(s0 + (tt_wide)v * (a[0] - in_zero));
+            s1 = TT_ASSERT_RANGE(s1 + (tt_wide)v * (a[1] - in_zero));
+            s2 = TT_ASSERT_RANGE(s2 + (tt_wide)v * (a[2] - in_zero));
+            s3 = TT_ASSERT_RANGE(s3 + (tt_wide)v * (a[3] - in_zero));
+            g += dy_column;
+            a += x_column;
+        }
+        total[0] = TT_ASSERT_RANGE((tt_wide)total[0] + tt_round_half_up(s0, row_shift));
+        total[1] = TT_ASSERT_RANGE((tt_wide)total[1] + tt_round_half_up(s1, row_shift));
+        total[2] = TT_ASSERT_RANGE((tt_wide)total[2] + tt_round_half_up(s2, row_shift));
+        total[3] = TT_ASSERT_RANGE((tt_wide)total[3] + tt_round_half_up(s3, row_shift));
+    }
+    for (int32_t i = 0; i < 4; i++) {
+        d[i] = total[i];
+    }
+}
+
+void tt_tap_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero,
+    int32_t row_shift, int32_t n, int32_t *d) {
+    if (tap->rows == 1 && tap->columns == 1) { /* a fully connected layer */
+        int32_t g = dy[tap->dy_begin];
+        x += tap->x_begin;
+        for (int32_t i = 0; i < n; i++) {
+            int32_t sum = TT_ASSERT_RANGE((tt_wide)g * (x[i] - in_zero));
+            d[i] = tt_round_half_up(sum, row_shift);
+        }
+        return;
+    }
+    int32_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        four_sums(tap, dy + tap->dy_begin, x + tap->x_begin + i, in_zero, row_shift, d + i);
+    }
+    for (; i < n; i++) {
+        d[i] = tt_tap_sum(tap, dy, x + i, in_zero, row_shift);
+    }
+}

@@ -55,13 +55,15 @@ def depthwise_conv2d_s8(
 
 
 def depthwise_conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: rows of one channel, about 2048 bytes of words, and its taps."""
+    """Bytes of scratch: taps and a row's sums, and rows of one channel, about 2048 bytes of words."""
     w = p["window"]
-    taps = w["kernel_w"] + w["kernel_w"] % 2
-    columns = (-(-w["out_w"] // 2) - 1) * 2 * w["stride_w"] + taps
+    pairs = -(-w["out_w"] // 2)
+    columns = (pairs - 1) * 2 * w["stride_w"] + w["kernel_w"]
     rows = (w["out_h"] - 1) * w["stride_h"] + w["kernel_h"]
-    rows = min(rows, max(w["kernel_h"], 2048 // (4 * columns)))
-    return int(4 * (rows * columns + w["kernel_h"] * taps))
+    words = rows * columns
+    if words > 512 and rows > w["kernel_h"]:
+        words = max(512, columns * w["kernel_h"])
+    return int(4 * (w["kernel_h"] * w["kernel_w"] + 2 * pairs + words))
 
 
 def depthwise_conv2d_s8_lead(p: Params) -> int:
