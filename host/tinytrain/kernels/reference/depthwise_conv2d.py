@@ -55,7 +55,7 @@ def depthwise_conv2d_s8(
 
 
 def depthwise_conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: taps and a row's sums, and rows of one channel, about 2048 bytes of words."""
+    """Bytes of scratch: taps, the sums of a row, and rows of one channel in about 2048 bytes."""
     w = p["window"]
     pairs = -(-w["out_w"] // 2)
     columns = (pairs - 1) * 2 * w["stride_w"] + w["kernel_w"]
