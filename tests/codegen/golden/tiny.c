@@ -53,18 +53,18 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state) {
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena) {
     (void)state;
     /* conv2d_1: t4 1x4x4x2 */
-    tt_conv2d_s8(&p0, (const int8_t *)(arena + 188), (const int8_t *)(weights + 0),
+    tt_conv2d_s8(&p0, (const int8_t *)(arena + 308), (const int8_t *)(weights + 0),
         (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
-        (const int8_t *)(weights + 60), (int8_t *)(arena + 156), NULL, (int32_t *)(arena + 0));
+        (const int8_t *)(weights + 60), (int8_t *)(arena + 276), NULL, (int32_t *)(arena + 0));
     /* conv2d_2: t7 1x4x4x2 */
-    tt_conv2d_s8(&p1, (const int8_t *)(arena + 156), (const int8_t *)(state + 4),
+    tt_conv2d_s8(&p1, (const int8_t *)(arena + 276), (const int8_t *)(state + 4),
         (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
-        (const int8_t *)(weights + 72), (int8_t *)(arena + 52), NULL, (int32_t *)(arena + 0));
+        (const int8_t *)(weights + 72), (int8_t *)(arena + 172), NULL, (int32_t *)(arena + 0));
     /* add_1: t8 1x4x4x2 */
-    tt_add_s8(&p2, (const int8_t *)(arena + 156), (const int8_t *)(arena + 52),
-        (int8_t *)(arena + 156), NULL);
+    tt_add_s8(&p2, (const int8_t *)(arena + 276), (const int8_t *)(arena + 172),
+        (int8_t *)(arena + 276), NULL);
     /* average_pool2d_1: t9 1x1x1x2 */
-    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 156), (int8_t *)(arena + 0), NULL);
+    tt_average_pool2d_s8(&p3, (const int8_t *)(arena + 276), (int8_t *)(arena + 0), NULL);
     /* dense_1: t14 1x2 */
     tt_conv2d_s8(&p4, (const int8_t *)(arena + 0), (const int8_t *)(state + 24),
         (const int32_t *)(state + 32), (const int32_t *)(weights + 76),
@@ -81,25 +81,25 @@ void tt_model_call(tt_run *run) {
     switch (run->call) {
     case 0:
         /* conv2d_1: t4 1x4x4x2 */
-        tt_part_conv2d_s8(part, &p0, (const int8_t *)(arena + 188), (const int8_t *)(weights + 0),
+        tt_part_conv2d_s8(part, &p0, (const int8_t *)(arena + 308), (const int8_t *)(weights + 0),
             (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
-            (const int8_t *)(weights + 60), (int8_t *)(arena + 156), NULL, (int32_t *)(arena + 0));
+            (const int8_t *)(weights + 60), (int8_t *)(arena + 276), NULL, (int32_t *)(arena + 0));
         break;
     case 1:
         /* conv2d_2: t7 1x4x4x2 */
-        tt_part_conv2d_s8(part, &p1, (const int8_t *)(arena + 156), (const int8_t *)(state + 4),
+        tt_part_conv2d_s8(part, &p1, (const int8_t *)(arena + 276), (const int8_t *)(state + 4),
             (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
-            (const int8_t *)(weights + 72), (int8_t *)(arena + 52), (uint8_t *)(arena + 84),
+            (const int8_t *)(weights + 72), (int8_t *)(arena + 172), (uint8_t *)(arena + 204),
             (int32_t *)(arena + 0));
         break;
     case 2:
         /* add_1: t8 1x4x4x2 */
-        tt_part_add_s8(part, &p2, (const int8_t *)(arena + 156), (const int8_t *)(arena + 52),
-            (int8_t *)(arena + 52), (uint8_t *)(arena + 88));
+        tt_part_add_s8(part, &p2, (const int8_t *)(arena + 276), (const int8_t *)(arena + 172),
+            (int8_t *)(arena + 172), (uint8_t *)(arena + 84));
         break;
     case 3:
         /* average_pool2d_1: t9 1x1x1x2 */
-        tt_part_average_pool2d_s8(part, &p3, (const int8_t *)(arena + 52), (int8_t *)(arena + 24),
+        tt_part_average_pool2d_s8(part, &p3, (const int8_t *)(arena + 172), (int8_t *)(arena + 24),
             NULL);
         break;
     case 4:
@@ -138,17 +138,17 @@ void tt_model_call(tt_run *run) {
         break;
     case 10:
         /* d#t8#1 */
-        tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 88),
+        tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 84),
             (tt_grad *)(arena + 0), part);
         break;
     case 11:
         /* d#t7 */
-        tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 84),
+        tt_clip_bwd(&p10, (const tt_grad *)(arena + 0), (const uint8_t *)(arena + 204),
             (tt_grad *)(arena + 0), part);
         break;
     case 12:
         /* conv2d_2: weight */
-        tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 156),
+        tt_conv2d_bwd_weight(&p11, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 276),
             &run->rate, (const uint16_t *)(weights + 120), (const int8_t *)(weights + 124),
             (int8_t *)(state + 4), (int8_t *)(state + 8), (int32_t *)(arena + 68), part);
         break;

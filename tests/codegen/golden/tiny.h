@@ -6,7 +6,7 @@
 #define TT_MODEL_ABI 1
 #define TT_WEIGHTS_BYTES 136
 #define TT_STATE_BYTES 44
-#define TT_ARENA_BYTES 204
+#define TT_ARENA_BYTES 324
 #define TT_LOSS TT_LOSS_SOFTMAX
 #define TT_LOSS_BITS 20
 #define TT_CLASSES 2
@@ -20,7 +20,7 @@
 #define TT_PIXEL_HIGH 1
 #define TT_STEP_CALLS 14
 #define TT_LOSS_CALLS 6
-#define TT_INPUT_OFFSET 188
+#define TT_INPUT_OFFSET 308
 #define TT_INPUT_BYTES 16
 #define TT_INPUT_SHAPE 1, 4, 4, 1
 #define TT_INPUT_SCALE_BITS 0x3c75c28fu
@@ -30,8 +30,8 @@
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0x9dbfb09du
-#define TT_MODEL_HASH_HIGH 0x0963d91eu
+#define TT_MODEL_HASH_LOW 0x979c31d0u
+#define TT_MODEL_HASH_HIGH 0xa7db550fu
 #define TT_STATE_HASH_LOW 0xb4cf9dfdu
 #define TT_STATE_HASH_HIGH 0x9d2cb151u
 
