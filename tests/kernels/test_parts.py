@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinytrain.kernels.header import declarations
+from tinytrain.kernels.extension import build_extension
+from tinytrain.kernels.header import (
+    declarations,
+    header_path,
+    header_text,
+    include_dir,
+    parse,
+    part_functions,
+    sources_dir,
+)
 from tinytrain.kernels.library import Library, gradient_bits, library
 from tinytrain.kernels.reference import KERNELS
 
 from .cases import CASES, Args, arguments
 from .test_kernels import CANARY, EXTRA, copies, is_scratch, run, with_gradients
 
+PARTS_HEADER = include_dir() / "tinytrain_parts.h"
 IN_PARTS = sorted(name for name in CASES if declarations().function(name).in_parts)
 
 
-def run_parts(compiled: Library, name: str, args: Args, units: list[int]) -> int:
-    """Call a kernel until it says that all is done; returns how often that was."""
+def run_parts(
+    compiled: Library, name: str, args: Args, units: list[int], *, first: bool = False
+) -> int:
+    """Call a kernel until it says that all is done; returns how often that was.
+
+    first: the part is the first argument, not the last one.
+    """
     part = compiled.ffi.new("tt_part *")
     for calls in range(1, 10_000):
         part.units = units[calls % len(units)]
         before = part.at
-        assert run(compiled, name, [*args, part]) is None
+        assert run(compiled, name, [part, *args] if first else [*args, part]) is None
         if part.at == 0:
             assert (part.written, part.shift) == (0, 0)
             return calls
@@ -55,3 +73,35 @@ def test_every_kernel_with_much_work_has_parts() -> None:
     """All that go backward, but not those of the loss, which work on one value a class."""
     backward = {name for name in CASES if "_bwd" in name and not name.endswith("_scratch")}
     assert backward | {"tt_grad_add"} == set(IN_PARTS)
+
+
+@cache
+def forward() -> Library:
+    """The kernels and the functions of tinytrain_parts.h."""
+    declared = re.sub(r"(?m)^#.*$", "", PARTS_HEADER.read_text(encoding="utf-8"))
+    module = build_extension(
+        "tinytrain_parts",
+        header_text() + declared,
+        sorted(sources_dir().glob("*.c")),
+        [include_dir()],
+        EXTRA,
+        preamble='#include "tinytrain_parts.h"',
+    )
+    text = header_path().read_text(encoding="utf-8") + declared
+    return Library(module.ffi, module.lib, parse(text))
+
+
+@pytest.mark.parametrize("name", sorted(part_functions()))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_parts_of_a_map_equal_the_whole(name: str, data: st.DataObject) -> None:
+    units = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=5))
+    args = data.draw(arguments(name))
+    compiled = forward()
+    expected, parts = copies(args, 0), copies(args, CANARY)
+    KERNELS[name](*expected)
+    run_parts(compiled, part_functions()[name], parts, units, first=True)
+    function = compiled.declarations.function(name)
+    for parameter, ours, theirs in zip(function.parameters, parts, expected, strict=True):
+        if isinstance(ours, np.ndarray) and not is_scratch(function, parameter.name, args):
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"{name}({parameter.name})")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tinytrain.codegen.pixels import pixels_of
 from tinytrain.ir.graph import Graph
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Program
 
 TEMPLATE = '''"""The native module of {name}: {inputs} int8 -> {outputs} int8."""
 
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Protocol, Self
 
 class Buffer(Protocol):
@@ -42,10 +44,19 @@ class Buffer(Protocol):
 
         x: {size} int8. y: {wanted}.
         """
-{methods}{checkpoints}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
+{trains}{methods}{checkpoints}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
         """The model's int8 output; with `out` nothing is allocated."""
     def classify(self, x: Buffer) -> int:
         """Index of the largest output."""
+    def quantize(self, src: Buffer, out: Buffer) -> Buffer:
+        """The model's int8 input, in `out`, for {size} pixels or real values; allocates nothing.
+
+        uint8: 0 .. 255 stands for the real values {low} .. {high}, saturated.
+        float32: round(src / input_scale) + input_zero_point, saturated.
+        """
+    def info(self) -> dict[str, object]:
+        """name, loss, classes, steps (so far), pixels (real values of 0 and 255), arena, state and
+        weights (bytes), hash (of the build)."""
     def reset(self) -> None:
         """Forget all training."""
     def deinit(self) -> None:
@@ -55,6 +66,23 @@ class Buffer(Protocol):
 '''
 
 
+TRAINS = '''    def slices(self, x: Buffer, {y}, budget_us: int = 2000) -> Iterator[float | None]:
+        """step() in slices of about budget_us: yields None after each, after the last one the loss.
+
+        x is copied at once, y has to stay. What uses the Trainer in between (step, predict, reset)
+        gives the step up, and the next slice raises RuntimeError; so does who drops the iterator.
+        Parameters that were updated by then stay so, and the step does not count.
+        """
+    def astep(self, x: Buffer, {y}, budget_us: int = 2000) -> Awaitable[float]:
+        """loss = await trainer.astep(x, y): the same, asyncio's other tasks run between slices."""
+    def evaluate(self, examples: Iterable[tuple[Buffer, {kind}]]) -> float:
+        """{score} of (x, y) pairs; nothing is learned."""
+'''
+SCORES = {
+    Loss.SOFTMAX: "The fraction that classify() gets right,",
+    Loss.SIGMOID: "The fraction of labels that are right, an output above 0 meaning 1,",
+    Loss.MSE: "The mean loss",
+}
 MOMENTUM = '''    momentum: float
     """v = momentum * v + lr * gradient; w -= v. At least 0, below 1; 0 at first."""
 '''
@@ -102,6 +130,10 @@ def stub(graph: Graph, program: Program) -> str:
             wanted = f"{result.size} int8, quantized as the output"
             if source.size == result.size:
                 y, wanted = "y: Buffer | None = None", f"{wanted}; without it x is the target"
+    pixels, trains = pixels_of(graph), ""
+    if program.loss:
+        kind = y.removeprefix("y: ").removesuffix(" = None")
+        trains = TRAINS.format(y=y, kind=kind, score=SCORES[program.loss])
     return TEMPLATE.format(
         name=graph.name,
         inputs="x".join(map(str, graph.input.shape)),
@@ -109,7 +141,10 @@ def stub(graph: Graph, program: Program) -> str:
         scale=source.quant.per_tensor,
         zero=source.quant.zero_point,
         attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
+        trains=trains,
         methods=BATCH.format(y=y) if optimizer.batch else "",
+        low=pixels.low,
+        high=pixels.high,
         device=DEVICE if program.loss else "",
         checkpoints=CHECKPOINTS if program.loss else "",
         size=source.size,
