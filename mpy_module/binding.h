@@ -81,6 +81,12 @@ uint32_t tt_crc32(uint32_t crc, const uint8_t *data, size_t length);
 /* Read as much of a file as there is, at most `length`; returns how much that was. */
 size_t tt_read(mp_obj_t file, uint8_t *to, size_t length);
 
+/* A function of the module os. */
+mp_obj_t tt_call_os(qstr function, size_t count, const mp_obj_t *args);
+
+/* Whether a folder has something of that name; OSError if there is no such folder. */
+bool tt_is_listed(mp_obj_t folder, mp_obj_t name);
+
 /* args: a path, a buffer or, with weights in the firmware, nothing. */
 void tt_load_weights(tt_trainer *self, size_t n_args, const mp_obj_t *args);
 

@@ -42,11 +42,6 @@ static mp_obj_t tt_call(mp_obj_t object, qstr method, size_t count, const mp_obj
     return mp_call_function_n_kw(mp_load_attr(object, method), count, 0, args);
 }
 
-static mp_obj_t tt_call_os(qstr function, size_t count, const mp_obj_t *args) {
-    mp_obj_t os = mp_import_name(MP_QSTR_os, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
-    return tt_call(os, function, count, args);
-}
-
 static TT_NORETURN void tt_raise_os(int error) {
     tt_raise(MP_QSTR_OSError, MP_OBJ_NEW_SMALL_INT(error));
 }
@@ -99,11 +94,10 @@ static void tt_find_files(tt_slots *slots, mp_obj_t path) {
         folder--;
     }
     mp_obj_t where = mp_obj_new_str(chars, folder > 1 ? folder - 1 : folder);
-    mp_obj_t list = tt_call_os(MP_QSTR_listdir, 1, &where);
     for (size_t i = 0; i < 2; i++) {
         mp_get_buffer_raise(slots->names[i], &text, MP_BUFFER_READ);
         mp_obj_t name = mp_obj_new_str((const char *)text.buf + folder, text.len - folder);
-        slots->there[i] = mp_binary_op(MP_BINARY_OP_IN, name, list) == mp_const_true;
+        slots->there[i] = tt_is_listed(where, name);
     }
     slots->piece_bytes = TT_PIECE_BYTES;
 }

@@ -54,9 +54,33 @@ size_t tt_read(mp_obj_t file, uint8_t *to, size_t length) {
     return done;
 }
 
+mp_obj_t tt_call_os(qstr function, size_t count, const mp_obj_t *args) {
+    mp_obj_t os = mp_import_name(MP_QSTR_os, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    return mp_call_function_n_kw(mp_load_attr(os, function), count, 0, args);
+}
+
+bool tt_is_listed(mp_obj_t folder, mp_obj_t name) {
+    mp_obj_t list = tt_call_os(MP_QSTR_listdir, 1, &folder);
+    return mp_binary_op(MP_BINARY_OP_IN, name, list) == mp_const_true;
+}
+
+/* A plain name that the current folder lacks is looked for in the ROMFS. */
+static mp_obj_t tt_find(mp_obj_t path) {
+    for (const char *text = mp_obj_str_get_str(path); *text != '\0'; text++) {
+        if (*text == '/') {
+            return path;
+        }
+    }
+    if (tt_is_listed(tt_text(""), path) || !tt_is_listed(tt_text("/"), tt_text("rom")) ||
+        !tt_is_listed(tt_text("/rom"), path)) {
+        return path;
+    }
+    return tt_format("/rom/%s", 1, &path);
+}
+
 /* Weights in a file: in place if the file system maps it to memory (ROMFS), else read to RAM. */
 static void tt_load_file(tt_trainer *self, mp_obj_t path) {
-    mp_obj_t args[] = {path, MP_OBJ_NEW_QSTR(MP_QSTR_rb)};
+    mp_obj_t args[] = {tt_find(path), MP_OBJ_NEW_QSTR(MP_QSTR_rb)};
     mp_obj_t file = mp_call_function_n_kw(tt_builtin(MP_QSTR_open), 2, 0, args);
     mp_buffer_info_t view;
     self->in_place = mp_get_buffer(file, &view, MP_BUFFER_READ);

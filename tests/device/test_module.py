@@ -100,6 +100,7 @@ def test_weights_from_buffers(board: str, tiny: Tiny, tmp_path: Path) -> None:
     rom.mkdir()
     for name in "abcd":  # not every place in an image is aligned; one of four is, at the least
         (rom / f"{name}{'x' * ord(name)}").write_bytes(tiny_model.weights_file())
+    (rom / "only_here.ttw").write_bytes(tiny_model.weights_file())
     script = """
 import os
 expected = bytes(Trainer("model.ttw").state)
@@ -118,6 +119,9 @@ larger[8:8 + len(data)] = data
 t = Trainer(uctypes.bytearray_at(at + 8, len(data)))
 assert t.state == expected and "in place" in repr(t)
 assert "not aligned" in refused(lambda: Trainer(uctypes.bytearray_at(at + 2, len(data))))
+found = refused(lambda: Trainer("only_here.ttw"))  # aligned or not, it is found
+assert found == refused(lambda: Trainer("/rom/only_here.ttw")) and "OSError" not in found
+assert refused(lambda: Trainer("nowhere.ttw"))[:7] == "OSError"
 for name in os.listdir("/rom"):
     path = "/rom/" + name
     view = memoryview(open(path, "rb"))

@@ -181,13 +181,13 @@ def record(board_name: str, folder: Path, size: int, where: str) -> Save:
     ):
         for name in ("tinytrain.mpy", "model.ttw"):
             board.write_file(name, (folder / name).read_bytes())
-        board.run(COMMON + f"import vfs\nwhere = {where}", "making a Trainer")
+        board.run(COMMON + f"import vfs\nwhere = {where}", "making a Trainer", 300)
         if where.startswith("vfs"):  # what an image of /rom left there
-            board.run("for i in range(64): where.ioctl(6, i)", "erasing")
-        board.run("fill(3)\nt.save(where)\nfill(4)\nt.save(where)", "saving")
+            board.run("for i in range(64): where.ioctl(6, i)", "erasing", 300)
+        board.run("fill(3)\nt.save(where)\nfill(4)\nt.save(where)", "saving", 300)
         old = int(board.run("print(crc())", "asking"))
         earlier = list(read_journal(journal))
-        board.run("fill(5)\nt.save(where)", "saving")
+        board.run("fill(5)\nt.save(where)", "saving", 300)
         new = int(board.run("print(crc())", "asking"))
         operations = list(read_journal(journal))[len(earlier) :]
     for operation in earlier:
@@ -223,7 +223,7 @@ def boot(folder: Path, flash: bytes, where: str) -> int:
     image = folder / "cut.img"
     image.write_bytes(flash)
     with drive.serve("pico", flash=image) as port, connect(port) as board:
-        board.run(COMMON + f"import vfs\nt.load({where})", "loading")
+        board.run(COMMON + f"import vfs\nt.load({where})", "loading", 300)
         return int(board.run("print(crc())", "asking"))
 
 

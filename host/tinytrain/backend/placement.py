@@ -120,7 +120,7 @@ def _why_not_flash(room: Room, weights: bytes) -> str:
 
 def _placement(room: Room, place: str, why: str) -> Placement:
     expression = {
-        "romfs": f"'/rom/{NAME}'",
+        "romfs": f"'{NAME}'",  # which is found there from any folder
         "flash": f"memoryview(__import__('rp2').Flash(start={room.flash_start}))",
         "file": f"'{NAME}'",
     }[place]

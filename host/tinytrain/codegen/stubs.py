@@ -37,8 +37,8 @@ class Buffer(Protocol):
     """Bytes of arena and state."""
 
     def __init__(self, weights: str | Buffer) -> None:
-        """weights: path of model.ttw, or a buffer with its content (a memoryview of flash needs no
-        RAM)."""
+        """weights: path of model.ttw (a plain name is looked for in /rom too), or a buffer with its
+        content (a memoryview of flash needs no RAM)."""
     def step(self, x: Buffer, {y}) -> float:
         """Forward, backward and update for one example; returns the loss ({loss}).
 
