@@ -27,7 +27,7 @@ LAYERS = (
     {"sim", "backend"},
     {"advice"},
     {"build"},
-    {"transfer"},
+    {"transfer", "search"},
     {"commands"},
     {"cli", "__init__"},
 )

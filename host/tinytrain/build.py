@@ -244,6 +244,10 @@ def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as .npz: {error}") from error
+    if not {"x", "x_train"} & arrays.keys():
+        raise DataError(
+            f"{path}: no array x_train (or x); it has {', '.join(sorted(arrays)) or 'no arrays'}"
+        )
     for part in ("train", "test"):
         arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
         if (y := arrays.get("y", arrays.get("y_train"))) is not None:

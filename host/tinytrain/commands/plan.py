@@ -1,10 +1,11 @@
-"""`tinytrain plan`: what a scheme takes, and why, without building anything."""
+"""`tinytrain plan`: what a scheme takes, and why; or, with --data, which scheme is best."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from tinytrain.commands import search
 from tinytrain.commands.model_options import add_options, options_of
 from tinytrain.commands.terminal import Commands, console, size
 
@@ -13,7 +14,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the command."""
     add = commands.add_parser(
         "plan",
-        help="show what a scheme takes of a board's memory, and what sets the peak",
+        help="show what a scheme takes of a board's memory, or find the best for given data",
         formatter_class=argparse.RawTextHelpFormatter,
     )
     add.add_argument("model", type=Path, metavar="MODEL", help="full-int8 .tflite file")
@@ -22,10 +23,19 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
                      help="what arena and state may take, such as 96K")  # fmt: skip
     add.add_argument("--explain", action="store_true",
                      help="say what is in memory at the peak, and what would lower it")  # fmt: skip
+    search.add_options(add)
     add.set_defaults(run=_plan)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
+    if arguments.data is not None:
+        search.run(arguments)
+    else:
+        search.refuse_options(arguments)
+        _show(arguments)
+
+
+def _show(arguments: argparse.Namespace) -> None:
     from tinytrain.advice import Budget, alternatives, refusal
     from tinytrain.compilation import compile_model
     from tinytrain.errors import BuildError

@@ -122,7 +122,7 @@ def parse_scheme(graph: Graph, text: str) -> Scheme:
 
 def freeze(graph: Graph, scheme: Scheme, names: Sequence[str]) -> Scheme:
     """The scheme without these layers, given by name or as "op:N"."""
-    frozen = {_find(graph, "--freeze", name).name for name in names}
+    frozen = layer_names(graph, "--freeze", names)
     rest = {name: update for name, update in scheme.items() if name not in frozen}
     if scheme and not rest:
         raise UpdateError(
@@ -130,6 +130,11 @@ def freeze(graph: Graph, scheme: Scheme, names: Sequence[str]) -> Scheme:
             "fewer layers, or build with --update none"
         )
     return rest
+
+
+def layer_names(graph: Graph, where: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Layers given by name or as "op:N", by name; UpdateError where there is no such layer."""
+    return tuple(_find(graph, where, name).name for name in names)
 
 
 def _everything(node: Node) -> LayerUpdate:
