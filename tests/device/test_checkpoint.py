@@ -16,7 +16,9 @@ from tinytrain.sim import checkpoint as host
 
 Tiny = Callable[[str], Path]
 
-pytestmark = pytest.mark.parametrize("board", ["unix", "m0", "pico"], indirect=True)
+pytestmark = pytest.mark.parametrize(
+    "board", ["unix", pytest.param("m0", marks=pytest.mark.slow), "pico"], indirect=True
+)
 
 SIZE = tiny_model.STATE_BYTES
 

@@ -15,17 +15,27 @@ from tinytrain.errors import BoardError
 from tinytrain.resources import mpy_module_dir
 
 DEPLOY = "run `tinytrain deploy` first"
+BUDGET = 2000  # microseconds of a slice
 SECONDS = 1.0  # a measurement repeats its call for about that long, at least twice
 MOST_CALLS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One call: microseconds of the best run, and how many there were."""
+    """One call: microseconds of the best run, and how many there were. For "slice": of the longest
+    one, and how many a step had."""
 
     what: str
     microseconds: int
     calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Clock of the board in Hz (0: unknown to it), and how long its calls take."""
+
+    hertz: int
+    timings: tuple[Timing, ...]
 
 
 def verify(build_dir: Path, port: str | None = None, *, say: Say = lambda text: None) -> Outcome:
@@ -88,9 +98,13 @@ except OSError:
 
 
 def bench(
-    build_dir: Path, port: str | None = None, *, say: Say = lambda text: None
-) -> tuple[int, tuple[Timing, ...]]:
-    """Clock of the board in Hz (0: unknown), and how long predict, step and the like take."""
+    build_dir: Path,
+    port: str | None = None,
+    *,
+    budget: int = BUDGET,
+    say: Say = lambda text: None,
+) -> Bench:
+    """Measure predict, step and the slices of a step. budget: of a slice, in microseconds."""
     test, module, weights = read_build(build_dir)
     with connect(port) as board:
         say(f"board: {check_board(board, module)}")
@@ -101,8 +115,11 @@ def bench(
         say(" ".join(trainer))
         hertz = int(board.run(CLOCK, "asking for the clock"))
         _fill(board, test)
-        timings = tuple(_measure(board, *what) for what in _calls(test))
-    return hertz, timings
+        timings = [_measure(board, *what) for what in _calls(test)]
+        if test.losses and board.run("print(hasattr(trainer, 'slices'))", "asking") == "True":
+            said = board.run(f"longest({_goal(test)}, {budget})", "timing slices", STEP_SECONDS)
+            timings.append(Timing("slice", *map(int, said.split())))
+    return Bench(hertz, tuple(timings))
 
 
 CLOCK = """
@@ -124,6 +141,14 @@ def measure(f, microseconds, most):
         took = time.ticks_diff(time.ticks_us(), begin)
         best, total, calls = min(best, took), total + took, calls + 1
     print(best, calls)
+def longest(y, budget):
+    worst = calls = 0
+    begin = time.ticks_us()
+    for _ in trainer.slices(x, y, budget):
+        worst = max(worst, time.ticks_diff(time.ticks_us(), begin))
+        calls += 1
+        begin = time.ticks_us()
+    print(worst, calls)
 """
 
 
@@ -139,8 +164,12 @@ def _fill(board: Board, test: SelfTest) -> None:
 def _calls(test: SelfTest) -> list[tuple[str, str]]:
     calls = [("predict", "trainer.predict(x, out)")]
     if test.losses:
-        calls.append(("step", f"trainer.step(x, {'y' if test.target else 0})"))
+        calls.append(("step", f"trainer.step(x, {_goal(test)})"))
     return calls
+
+
+def _goal(test: SelfTest) -> str:
+    return "y" if test.target else "0"
 
 
 def _measure(board: Board, what: str, call: str) -> Timing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tinytrain.commands.terminal import Commands, console
+from tinytrain.commands.terminal import Commands, console, positive
 from tinytrain.errors import BoardError
 
 
@@ -26,6 +26,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     add.set_defaults(run=_verify)
     add = commands.add_parser("bench", help="how long predict and step take on the board")
     _add_build_and_port(add)
+    add.add_argument("--budget", type=positive, default=2000, metavar="US",
+                     help="microseconds of a slice of a step; default: 2000")  # fmt: skip
     add.set_defaults(run=_bench)
     add = commands.add_parser(
         "pull", help="bring a board's trained parameters here: trained.tts and trained.tflite"
@@ -91,11 +93,17 @@ def _verify(arguments: argparse.Namespace) -> None:
 def _bench(arguments: argparse.Namespace) -> None:
     from tinytrain.backend.verify import bench
 
-    hertz, timings = bench(arguments.folder, arguments.port, say=_say)
-    for timing in timings:
-        cycles = f", {timing.microseconds * hertz // 1_000_000:,} cycles" if hertz else ""
-        _say(f"{timing.what}: {timing.microseconds / 1000:.3f} ms{cycles}, best of {timing.calls}")
-    _say(f"clock: {hertz / 1e6:g} MHz" if hertz else "clock: unknown to the board")
+    budget = arguments.budget
+    result = bench(arguments.folder, arguments.port, budget=budget, say=_say)
+    for timing in result.timings:
+        cycles = timing.microseconds * result.hertz // 1_000_000
+        took = f"{timing.microseconds / 1000:.3f} ms" + (f", {cycles:,} cycles" if cycles else "")
+        if timing.what == "slice":
+            _say(f"longest slice: {took}, of {timing.calls} in a step (budget {budget:,} us)")
+        else:
+            _say(f"{timing.what}: {took}, best of {timing.calls}")
+    known = f"{result.hertz / 1e6:g} MHz" if result.hertz else "unknown to the board"
+    _say(f"clock: {known}")
 
 
 def _repl(arguments: argparse.Namespace) -> None:
