@@ -59,6 +59,8 @@ def test_verify_and_bench(folder: Path, port: str) -> None:
         assert int(found[2].replace(",", "")) == pytest.approx(times[what] * 125_000, rel=1e-3)
         assert int(found[3]) >= 2
     assert 1 < times["predict"] < times["step"] < 1000
+    found = re.search(r"longest slice: ([\d.]+) ms, .* of (\d+) in a step", result.stdout)
+    assert found and 0.5 < float(found[1]) < times["step"] and int(found[2]) > 1
     assert "clock: 125 MHz" in result.stdout
 
 
