@@ -9,6 +9,9 @@ from tinytrain.resources import c_kernels_dir
 # Folders of c_kernels, best first; a file stands in for those of the same name in later folders.
 FOLDERS = {
     "armv6m": ("armv6m", "packed"),
+    "armv7m": ("packed",),
+    "armv7emsp": ("packed",),
+    "armv7emdp": ("packed",),
     "rv32imc": ("packed",),
     "xtensawin": ("packed",),
 }
