@@ -18,7 +18,7 @@ from tinytrain.kernels.library import gradient_bits, library
 
 from .cases import CASES, Maker
 
-CASES_EACH = 24
+CASES_EACH = 16
 KERNELS = (
     "tt_conv2d_s8",
     "tt_depthwise_conv2d_s8",
