@@ -73,6 +73,7 @@ def build(
     *,
     ram: int | None = None,
     user_c_module: bool = False,
+    toolchain: str = "gnu",
     progress: Progress = ignore_progress,
 ) -> Build:
     """Build `model` for a board; files appear in `folder` only when all of them are ready.
@@ -80,6 +81,7 @@ def build(
     ram: limit for arena and state in bytes. BuildError, with what would help, if they take more
     or the board's heap does not hold everything.
     user_c_module: also write the folder usermod/, from which a firmware can be built.
+    toolchain: "gnu" or "zig", the compiler.
     """
     folder = folder.absolute()
     board = load_board(board_name)
@@ -91,7 +93,7 @@ def build(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tinytrain-") as name:
         stage = Path(name)
-        report = _write_all(compiled, model, update, board, stage, progress)
+        report = _write_all(compiled, model, update, board, stage, toolchain, progress)
         if user_c_module:
             weights = (stage / "model.ttw").read_bytes()
             write_user_c_module(stage / SOURCE, weights, stage / USERMOD, _defines(compiled))
@@ -105,7 +107,13 @@ def _check(compiled: Compiled, budget: Budget) -> None:
 
 
 def _write_all(
-    compiled: Compiled, model: Path, update: str, board: Board, stage: Path, progress: Progress
+    compiled: Compiled,
+    model: Path,
+    update: str,
+    board: Board,
+    stage: Path,
+    toolchain: str,
+    progress: Progress,
 ) -> Report:
     source = stage / SOURCE
     source.mkdir()
@@ -116,7 +124,8 @@ def _write_all(
     _keep_input(source, model, compiled, board.name, main)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
-    module = _link(board, source, _defines(compiled), stage / "tinytrain.mpy", progress)
+    defines, out = _defines(compiled), stage / "tinytrain.mpy"
+    module = _link(board, source, defines, out, toolchain, progress)
     _check(compiled, heap_budget(board, module))
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     files = {name: (stage / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
@@ -148,7 +157,12 @@ def heap_budget(board: Board, module: NatmodReport) -> Budget:
 
 
 def _link(
-    board: Board, source: Path, defines: Sequence[str], out: Path, progress: Progress
+    board: Board,
+    source: Path,
+    defines: Sequence[str],
+    out: Path,
+    toolchain: str,
+    progress: Progress,
 ) -> NatmodReport:
     binding = sorted(mpy_module_dir().glob("*.c"))
     kernels = kernel_sources(board.target)
@@ -165,6 +179,7 @@ def _link(
             compact=compact,
             defines=defines,
             core=board.core,
+            compiler=toolchain,
             progress=progress,
         )
 

@@ -8,6 +8,7 @@ import pytest
 import tiny_model
 from elftools.elf.elffile import ELFFile
 
+from support.small_module import STORE, build_small
 from tinytrain.backend import natmod
 from tinytrain.backend.mpy_file import ARCHITECTURES, MpyTag
 from tinytrain.backend.natmod import build_natmod
@@ -46,29 +47,6 @@ def test_bytes_depend_on_the_sources_alone(target: str, tmp_path: Path) -> None:
     assert data == (other / "tinytrain.mpy").read_bytes()
     for path in (tmp_path, Path(natmod.__file__).parents[3]):
         assert str(path).encode() not in data
-
-
-INIT = """
-#include "py/dynruntime.h"
-mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n, size_t n_kw, mp_obj_t *args);
-%s
-mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n, size_t n_kw, mp_obj_t *args) {
-    MP_DYNRUNTIME_INIT_ENTRY
-    (void)n, (void)n_kw, (void)args;
-    %s
-    MP_DYNRUNTIME_INIT_EXIT
-}
-"""
-
-
-def build_small(tmp_path: Path, target: str, before: str, inside: str, **options: object) -> None:
-    source = tmp_path / "small.c"
-    source.write_text(INIT % (before, inside))
-    out, work = tmp_path / "small.mpy", tmp_path / "work"
-    build_natmod([source], [], target, out, work, **options)  # type: ignore[arg-type]
-
-
-STORE = "mp_store_global(MP_QSTR_x, MP_OBJ_NEW_SMALL_INT("
 
 
 @pytest.mark.parametrize("target", TARGETS)

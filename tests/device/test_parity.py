@@ -93,3 +93,13 @@ def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_pa
 def test_a_build_folder_opens_as_the_same_model(tmp_path):
     built = build(MODEL, "unix", "bias:4", tmp_path / "build", Options(gradients="int8"))
     assert open_build(tmp_path / "build").source.hash == built.compiled.source.hash
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["unix", "m0", "m3", "m4f", "m7dp", "rv32"], indirect=True)
+def test_zig_builds_the_same_computation(board, run_on, tmp_path):
+    built = build(MODEL, BOARDS[board], "all", tmp_path / "build", toolchain="zig")
+    files = [built.folder / "tinytrain.mpy", built.folder / "model.ttw"]
+    result = run_on(board, SCRIPT.format(steps=STEPS), put=files, timeout=600)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == in_simulator(built)

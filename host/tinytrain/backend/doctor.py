@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytrain.backend.board import Board
-from tinytrain.backend.toolchain import CORES, TARGETS, Toolchain, toolchain
+from tinytrain.backend.natmod import COMPILERS
+from tinytrain.backend.toolchain import CORES, TARGETS, Toolchain
 from tinytrain.errors import BuildError
 from tinytrain.resources import micropython_dir
 
@@ -33,12 +34,14 @@ class Finding:
     remedy: str
 
 
-def examine(board: Board | None = None) -> tuple[Finding, ...]:
-    """Everything for one board, or for all targets."""
+def examine(board: Board | None = None, compiler: str = "gnu") -> tuple[Finding, ...]:
+    """Everything for one board, or for all targets; compiler: "gnu" or "zig"."""
+    choose = COMPILERS[compiler]
     if board is None:
-        rows = [toolchain(t, core) for t in TARGETS for core in CORES.get(t, ("",))]
+        pairs = [(t, core) for t in TARGETS for core in CORES.get(t, ("",))]
+        rows = [choose(*pair) for pair in pairs if compiler == "gnu" or pair[0] != "xtensawin"]
     else:
-        rows = [toolchain(board.target, board.core)]
+        rows = [choose(board.target, board.core)]
     return (_host_compiler(), *_packages(), _micropython(), *_compilers(rows))
 
 
@@ -79,7 +82,7 @@ def _compiles(tools: Toolchain) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "doctor.c")
         source.write_text(PROGRAM)
-        command = [tools.find(), *tools.flags, "-c", str(source), "-o", str(source) + ".o"]
+        command = [*tools.compiler(), *tools.flags, "-c", str(source), "-o", str(source) + ".o"]
         result = subprocess.run(
             command, capture_output=True, check=False, env=tools.surroundings(), timeout=60
         )

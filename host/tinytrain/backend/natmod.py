@@ -23,11 +23,16 @@ from pathlib import Path
 
 from tinytrain.backend.object_lint import check_object, hide_unused_names
 from tinytrain.backend.toolchain import Toolchain, toolchain
+from tinytrain.backend.zig import zig_toolchain
 from tinytrain.errors import BuildError
 from tinytrain.resources import micropython_dir, mpy_module_dir
 
 Progress = Callable[[str, int, int], None]  # what, steps done, steps in all
 
+COMPILERS: Mapping[str, Callable[[str, str], Toolchain]] = {
+    "gnu": toolchain,
+    "zig": zig_toolchain,
+}
 ENTRY = "mpy_init"
 QSTRS = "qstrs.config.h"
 MERGED = "module.o"
@@ -41,11 +46,11 @@ CODE_FLAGS = (
     "-ffunction-sections",
     "-fdata-sections",
     "-fno-jump-tables",  # on armv6m they call libgcc
-    "-fno-tree-loop-distribute-patterns",  # loops stay loops, not calls of memset
     "-fno-asynchronous-unwind-tables",
     "-U_FORTIFY_SOURCE",
 )
-WARNING_FLAGS = (
+GNU_FLAGS = (
+    "-fno-tree-loop-distribute-patterns",  # loops stay loops, not calls of memset
     "-Wall",
     "-Wextra",
     "-Wpedantic",
@@ -94,6 +99,7 @@ def build_natmod(
     defines: Sequence[str] = (),
     bss: Collection[str] = (),
     core: str = "",
+    compiler: str = "gnu",
     jobs: int = 2,
     progress: Progress = lambda what, done, total: None,
 ) -> NatmodReport:
@@ -101,9 +107,9 @@ def build_natmod(
 
     compact: sources to be compiled for size instead of speed. defines: macros, "NAME=VALUE".
     bss: the only zeroed variables that the module may have (global ones: a static one would not be
-    relocated). core: see toolchain().
+    relocated). core: see toolchain(). compiler: "gnu" or "zig".
     """
-    tools = toolchain(target, core)
+    tools = COMPILERS[compiler](target, core)
     # the tools run in work_dir
     sources, compact = [s.absolute() for s in sources], [c.absolute() for c in compact]
     work_dir, out = work_dir.absolute(), out.absolute()
@@ -141,14 +147,15 @@ def _compile_flags(tools: Toolchain, include_dirs: Sequence[Path]) -> list[str]:
     """Only the compiler's own headers are used besides ours and MicroPython's: no C library."""
     system = [mpy_module_dir() / "freestanding", tools.include_dir(), micropython_dir()]
     return [
-        *(*tools.flags, *CODE_FLAGS, *WARNING_FLAGS, *MICROPYTHON_FLAGS, "-nostdinc", "-I."),
+        *(*tools.flags, *CODE_FLAGS, *MICROPYTHON_FLAGS, "-nostdinc", "-I."),
+        *(GNU_FLAGS if tools.gnu else ()),
         *(f"-I{folder.absolute()}" for folder in include_dirs),
         *(word for folder in system for word in ("-isystem", str(folder))),
     ]
 
 
 def _compile(tools: Toolchain, work_dir: Path, source: Path, flags: list[str], name: str) -> str:
-    command = [tools.find(), *flags, "-c", str(source.absolute()), "-o", name]
+    command = [*tools.compiler(), *flags, "-c", str(source.absolute()), "-o", name]
     failure = f"{source.name} does not compile for {tools.target}"
     _run(command, work_dir, failure, tools.surroundings())
     return source.name
@@ -156,14 +163,14 @@ def _compile(tools: Toolchain, work_dir: Path, source: Path, flags: list[str], n
 
 def _merge(tools: Toolchain, work_dir: Path, objects: Sequence[str]) -> None:
     """One relocatable object with what is reachable from the entry."""
-    command = [tools.find(), *tools.flags, "-r", "-nostdlib", "-Wl,--gc-sections"]
-    command += [f"-Wl,--entry={ENTRY}", "-Wl,--build-id=none"]
+    command = tools.merger(ENTRY)
     if tools.target == "xtensawin":
         (work_dir / "literals.ld").write_text(ONE_LITERAL_SECTION)
         command += ["-Wl,--no-relax", "-Wl,-T,literals.ld"]
     failure = f"the objects for {tools.target} cannot be merged"
     _run([*command, *objects, "-o", MERGED], work_dir, failure, tools.surroundings())
     hide_unused_names(work_dir / MERGED)
+    tools.finish(work_dir / MERGED)
 
 
 def _mpy_ld(work_dir: Path, tools: Toolchain, *arguments: str) -> str:

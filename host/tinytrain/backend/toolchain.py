@@ -21,7 +21,8 @@ class Toolchain:
 
     prefixes: beginnings of the programs' names, maybe with a folder; the first one found is taken.
     core: which of a target's chips, "" where all are alike. install: what a user without the
-    compiler has to do. environment: what the programs need to be set.
+    compiler has to do. environment: what the programs need to be set. gnu: whether the compiler
+    knows gcc's own options.
     """
 
     target: str
@@ -30,6 +31,7 @@ class Toolchain:
     install: str
     core: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    gnu: bool = True
 
     @property
     def prefix(self) -> str | None:
@@ -47,9 +49,17 @@ class Toolchain:
             )
         return str(shutil.which(prefix + "gcc"))
 
-    def program(self, name: str) -> str:
-        """Another program of the same tools, such as objcopy."""
-        return self.find().removesuffix("gcc") + name
+    def compiler(self) -> list[str]:
+        """The beginning of a command that compiles."""
+        return [self.find()]
+
+    def merger(self, entry: str) -> list[str]:
+        """The beginning of a command that merges objects and drops what `entry` does not reach."""
+        command = [self.find(), *self.flags, "-r", "-nostdlib", "-Wl,--gc-sections"]
+        return [*command, f"-Wl,--entry={entry}", "-Wl,--build-id=none"]
+
+    def finish(self, merged: Path) -> None:
+        """Change a merged object in what MicroPython's linker does not understand: nothing."""
 
     def surroundings(self) -> dict[str, str]:
         """The environment for the programs."""

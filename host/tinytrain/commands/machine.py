@@ -18,6 +18,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     add.set_defaults(run=_boards)
     add = commands.add_parser("doctor", help="say what is missing, and what installs it")
     add.add_argument("--board", help="for this board only; default: for all targets")
+    add.add_argument("--toolchain", choices=("gnu", "zig"), default="gnu", help="default: gnu")
     add.set_defaults(run=_doctor)
 
 
@@ -47,7 +48,8 @@ def _doctor(arguments: argparse.Namespace) -> None:
     from tinytrain.backend.board import load_board
     from tinytrain.backend.doctor import examine
 
-    findings = examine(load_board(arguments.board) if arguments.board else None)
+    board = load_board(arguments.board) if arguments.board else None
+    findings = examine(board, arguments.toolchain)
     table = Table("needed", "for", "found", box=SIMPLE_HEAD)
     for finding in findings:
         table.add_row(finding.what, finding.purpose, finding.found or "missing")

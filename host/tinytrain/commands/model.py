@@ -30,6 +30,8 @@ def _add_build(commands: Commands[argparse.ArgumentParser]) -> None:
     add_options(add)
     add.add_argument("--ram", type=size, metavar="SIZE",
                      help="refuse if arena and state take more, such as 96K")  # fmt: skip
+    add.add_argument("--toolchain", choices=("gnu", "zig"), default="gnu",
+                     help="zig: the compiler of `pip install ziglang`; default: gnu")  # fmt: skip
     add.add_argument("--user-c-module", action="store_true",
                      help="write usermod/ too, sources to build a firmware with")  # fmt: skip
     add.add_argument("-o", dest="folder", type=Path, default=Path("build"), metavar="DIR",
@@ -62,6 +64,7 @@ def _build(arguments: argparse.Namespace) -> None:
             options_of(arguments),
             ram=arguments.ram,
             user_c_module=arguments.user_c_module,
+            toolchain=arguments.toolchain,
             progress=show,
         )
     console.print(result.report.text(), end="", markup=False)
