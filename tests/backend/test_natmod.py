@@ -31,7 +31,9 @@ def test_builds_and_keeps_what_is_called(target: str, tmp_path: Path) -> None:
     assert MpyTag.of_file(data) == MpyTag(6, 3, ARCHITECTURES[target])
     assert report.file_bytes == len(data)
     assert report.bss == 0
-    assert report.text + report.rodata <= report.ram_bytes < len(data)
+    if target != "xtensawin":  # where mpy_ld.py drops literals that are there already
+        assert report.text + report.rodata <= report.ram_bytes
+    assert report.ram_bytes < len(data)
     assert report.ram_bytes <= RAM_LIMIT
     kept = functions(tmp_path / "work" / natmod.MERGED)
     assert {"mpy_init", "tt_model_call", "tt_bias_bwd", "tt_loss_bits"} <= kept
@@ -106,7 +108,7 @@ def test_missing_compiler_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = Toolchain("armv6m", ("no-such-",), (), "apt-get install gcc-no-such")
-    monkeypatch.setattr(natmod, "toolchain", lambda target, core: row)
+    monkeypatch.setitem(natmod.COMPILERS, "gnu", lambda target, core: row)
     with pytest.raises(BuildError, match=r"no-such-gcc.*apt-get install gcc-no-such"):
         build_small(tmp_path, "armv6m", "", "")
 
