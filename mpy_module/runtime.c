@@ -29,3 +29,21 @@ unsigned long long __umulsidi3(unsigned a, unsigned b) {
     return (unsigned long long)high << 32 | (other << 16 | (low & 0xffffu));
 }
 #endif
+
+#if defined(__clang__) && defined(__arm__)
+/* clang calls these names of ARM's run-time ABI instead; size before value. Aligned ones (4) too. */
+#define TT_AEABI(name, parameters, call)                                                           \
+    void name parameters;                                                                          \
+    void name parameters {                                                                         \
+        call;                                                                                      \
+    }
+#define TT_COPY (void *to, const void *from, size_t size)
+TT_AEABI(__aeabi_memcpy, TT_COPY, mp_fun_table.memmove_(to, from, size))
+TT_AEABI(__aeabi_memcpy4, TT_COPY, mp_fun_table.memmove_(to, from, size))
+TT_AEABI(__aeabi_memcpy8, TT_COPY, mp_fun_table.memmove_(to, from, size))
+TT_AEABI(__aeabi_memclr, (void *to, size_t size), mp_fun_table.memset_(to, 0, size))
+TT_AEABI(__aeabi_memclr4, (void *to, size_t size), mp_fun_table.memset_(to, 0, size))
+TT_AEABI(__aeabi_memclr8, (void *to, size_t size), mp_fun_table.memset_(to, 0, size))
+TT_AEABI(__aeabi_memset, (void *to, size_t size, int value), mp_fun_table.memset_(to, value, size))
+TT_AEABI(__aeabi_memset4, (void *to, size_t size, int value), mp_fun_table.memset_(to, value, size))
+#endif
