@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -111,21 +110,49 @@ def test_bad_options(
     assert expected in refused(capsys, words)
 
 
+def begun(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    """The command as a process that has finished some simulations."""
+    words = [sys.executable, "-m", "tinytrain.cli", *command(folder, *more)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    cache = folder / "update.toml.cache"
+    for _ in range(600):
+        if cache.exists() and cache.read_bytes().count(b"\n") > 2:
+            return process
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError("nothing was simulated")
+
+
+@pytest.mark.slow
+def test_no_process_outlives_the_command(tmp_path: Path) -> None:
+    process = begun(tmp_path, "--ram", "900", "--epochs", "300", "--jobs", "2")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) >= 2
+    process.kill()
+    process.communicate(timeout=60)
+    left = children
+    for _ in range(300):
+        left = [c for c in left if _runs(c)]
+        if not left:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still there: {left}")
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @pytest.mark.slow
 def test_ctrl_c_and_again(tmp_path: Path) -> None:
     """The interrupted command leaves no scheme; repeated, it gives what an undisturbed one does."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     for name in ("broken", "whole"):
         (tmp_path / name).mkdir()
-    more = ("--ram", "900", "--epochs", "60", "--jobs", "2")
-    words = [sys.executable, "-m", "tinytrain.cli"]
-    broken = subprocess.Popen([*words, *command(tmp_path / "broken", *more)], env=environment,
-                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)  # fmt: skip
-    cache = tmp_path / "broken" / "update.toml.cache"
-    for _ in range(600):
-        if cache.exists() and cache.read_bytes().count(b"\n") > 2:
-            break
-        time.sleep(0.1)
+    more = ("--ram", "900", "--epochs", "20", "--jobs", "2")
+    broken = begun(tmp_path / "broken", *more)
     broken.send_signal(signal.SIGINT)
     _, error = broken.communicate(timeout=60)
     assert broken.returncode == 130 and b"Traceback" not in error, error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -103,9 +104,18 @@ _study: list[Study] = []
 
 
 def _begin(study: Study) -> None:
-    """Of a worker process. Ctrl-C reaches all processes; the first one ends the others."""
+    """Of a worker process. Ctrl-C reaches all processes; the first one ends the others, and if it
+    is killed, they end by themselves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _study[:] = [study]
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # the main thread waits for work that nobody will send
 
 
 def _work_here(task: Task) -> Scores:

@@ -38,13 +38,15 @@ class Request:
 
     splits: of the data, on how many each scheme is simulated.
     cheap: contributions from gradients instead of simulations.
-    frozen: names of layers that are never trained.
+    frozen: names of layers that are never trained. plans: how many schemes branch and bound may
+    plan for the whole budget, and evolution once more.
     """
 
     budget: Budget
     splits: int = 4
     cheap: bool = False
     frozen: tuple[str, ...] = ()
+    plans: int = PLANS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +96,20 @@ class Found:
         return self.candidates[0]
 
 
-def search(study: Study, request: Request, pool: Pool, cache: Cache, progress: Progress) -> Found:
-    """Find the best scheme; an UpdateError says why there is none."""
+def search(
+    study: Study,
+    request: Request,
+    pool: Pool,
+    cache: Cache,
+    progress: Progress,
+    known: Costs | None = None,
+) -> Found:
+    """Find the best scheme; an UpdateError says why there is none.
+
+    known: costs from another search on the same graph and options, which need no plan again.
+    """
     graph, budget = study.graph, request.budget
-    costs = Costs(graph, study.options)
+    costs = Costs(graph, study.options) if known is None else known
     choices = choices_of(graph, request.frozen)
     alone = {describe(graph, n, u): {n: u} for n, updates in choices.items() for u in updates}
     check_possible(costs, alone, budget)
@@ -114,7 +126,7 @@ def search(study: Study, request: Request, pool: Pool, cache: Cache, progress: P
         )
     else:
         gains, accuracies = simulated_gains(bench, parts, head, base, request.splits)
-    schemes, exact = _finalists(study, choices, gains, costs, budget, progress)
+    schemes, exact = _finalists(study, request, choices, gains, costs, progress)
     measured = bench.measure([{}, *schemes.values()], request.splits, "best schemes")
     candidates = []
     for name, scheme in schemes.items():
@@ -141,15 +153,15 @@ def _rate_of(bench: Bench, base: Scheme) -> float:
 
 def _finalists(
     study: Study,
+    request: Request,
     choices: Choices,
     gains: Gains,
     costs: Costs,
-    budget: Budget,
     progress: Progress,
 ) -> tuple[Mapping[str, Scheme], bool]:
     """What will be simulated, by name: the best by contributions for the budget and for parts of
     it, and what one would try by hand."""
-    plans = [0]
+    budget, plans = request.budget, [0]
 
     def tick() -> None:
         plans[0] += 1
@@ -161,7 +173,7 @@ def _finalists(
     for share in SHARES:
         ram = least + int(share * (budget.ram - least))
         part = Budget(ram, budget.macs)
-        effort = PLANS if share == 1.0 else PLANS // 4
+        effort = request.plans if share == 1.0 else request.plans // 4
         best = best_scheme(choices, gains, costs, part, study.settings.seed, tick, effort)
         exact = exact and (best.exact or share < 1.0)
         if best.scheme and best.scheme not in found.values():
