@@ -49,14 +49,15 @@ def run(*command: str | Path) -> None:
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
 
 
-def unix(usermod: Path, out: Path) -> Path:
-    """The unix port's program with the module."""
+def unix(usermod: Path, out: Path, flags: str = "") -> Path:
+    """The unix port's program with the module. flags: for compiler and linker, say a sanitizer."""
     micropython = drive.cache_dir() / "micropython"
-    with build_folder("unix") as folder:
+    extra = [f"{name}_EXTRA={flags}" for name in ("CFLAGS", "LDFLAGS") if flags]
+    with build_folder("unix-flags" if flags else "unix") as folder:
         modules = replace_module(usermod, folder)
         run("make", "-C", micropython / "ports" / "unix", f"-j{os.cpu_count()}",
             "VARIANT=standard", f"BUILD={folder}/build", "FROZEN_MANIFEST=",
-            "MICROPY_PY_BLUETOOTH=0", *WITHOUT, f"USER_C_MODULES={modules}")  # fmt: skip
+            "MICROPY_PY_BLUETOOTH=0", *WITHOUT, *extra, f"USER_C_MODULES={modules}")  # fmt: skip
         return Path(shutil.copy(folder / "build" / "micropython", out))
 
 

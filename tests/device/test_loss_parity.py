@@ -34,6 +34,12 @@ for step in range({steps}):
 t.predict(x, out)
 print(binascii.crc32(t.state), binascii.crc32(out), t.classes, t.classify(x))
 print(["%.5g" % loss for loss in losses])
+def pairs():
+    for step in range(4):
+        yield (lambda x, y=None: (x, y))(x{y})
+print("%.5g" % t.evaluate(pairs()), binascii.crc32(t.state))
+sliced = [loss for loss in t.slices(x{y}, budget_us=1)]
+print("%.5g" % sliced[-1], binascii.crc32(t.state))
 def refused(y):
     before = binascii.crc32(t.state)
     try:
@@ -73,7 +79,10 @@ def in_simulator(built: Build, target: Callable[[int], Any]) -> str:
         losses.append(trainer.step(x, target(step)))
     out = trainer.predict(x)
     first = f"{zlib.crc32(trainer.state)} {zlib.crc32(out)} {trainer.classes} {trainer.classify(x)}"
-    return f"{first}\n{[f'{loss:.5g}' for loss in losses]}\n"
+    score = f"{trainer.evaluate((x, target(step)) for step in range(4)):.5g}"
+    before = zlib.crc32(trainer.state)
+    loss = f"{trainer.step(x, target(STEPS - 1)):.5g} {zlib.crc32(trainer.state)}"
+    return f"{first}\n{[f'{loss:.5g}' for loss in losses]}\n{score} {before}\n{loss}\n"
 
 
 NEEDS = "y: %d bytes expected, got %d"

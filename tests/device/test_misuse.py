@@ -7,14 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import drive
+import firmware
 import pytest
+
+from tinytrain.build import build
 
 FUZZ = """
 import binascii, tinytrain
 from array import array
 from tinytrain import Trainer
-X = bytearray(range(16))
 t = Trainer("model.ttw")
+N = 1
+for size in t.input_shape:
+    N *= size
+X = bytearray(i & 127 for i in range(N))
 seed = 1
 def rnd(n):
     global seed
@@ -22,7 +28,7 @@ def rnd(n):
     return (seed >> 8) % n
 class Odd:
     def __len__(self):
-        return 16
+        return N
     def __getitem__(self, i):
         return 0
     def __iter__(self):
@@ -35,15 +41,15 @@ def pairs():
     for y in (0, 1, any_value()):
         yield X, y
 VALUES = [None, 0, 1, 3, 4, -1, 1 << 29, 1 << 31, 1 << 70, True, 0.5, float("nan"), float("-inf")]
-VALUES += ["", "x", "model.ttw", b"", b"0123", bytes(16), bytearray(15), bytearray(16), X]
+VALUES += ["", "x", "model.ttw", b"", b"0123", bytes(N), bytearray(N - 1), bytearray(N), X]
 VALUES += [memoryview(X), memoryview(X)[1:], array("b", X), array("h", X), array("f", X)]
-VALUES += [array("f", [float("nan")] * 16), [X, 1], (X, 2), [(X, 2)], [(X, 9)], {}, object(), Odd]
+VALUES += [array("f", [float("nan")] * N), [X, 1], (X, 2), [(X, 2)], [(X, 9)], {}, object(), Odd]
 VALUES += [Odd(), len, Trainer]
 def any_value():
     return VALUES[rnd(len(VALUES))]
 def some_x():
     if rnd(4):
-        X[rnd(16)] = rnd(256)
+        X[rnd(N)] = rnd(256)
         return X
     return any_value()
 def some_y():
@@ -149,6 +155,15 @@ print(checked > {calls} // 20, refused > {calls} // 3, sorted(kinds))
 """
 
 
+def check(line: str) -> None:
+    """What the script prints: steps were compared, calls were refused, and with what."""
+    assert line.startswith("True True [")
+    kinds = set(ast.literal_eval(line[len("True True ") :]))
+    usual = {"TypeError", "ValueError", "KeyError", "OSError", "RuntimeError"}
+    assert usual <= kinds
+    assert kinds <= usual | {"AttributeError", "StopIteration", "OverflowError", "ImportError"}
+
+
 @pytest.mark.parametrize(
     ("board", "calls"), [("unix", 10_000), ("m0", 1_000), ("pico", 1_000)], indirect=["board"]
 )
@@ -158,11 +173,79 @@ def test_random_calls_corrupt_nothing(board: str, calls: int, tiny: Callable[[st
     put = [folder / "tinytrain.mpy", folder / "model.ttw"]
     result = drive.run(board, FUZZ.replace("{calls}", str(calls)), put=put, timeout=600)
     assert (result.stderr, result.returncode) == ("", 0)
-    (line,) = result.stdout.splitlines()
-    assert line.startswith("True True [")
-    kinds = set(ast.literal_eval(line[len("True True ") :]))
-    assert {"TypeError", "ValueError", "KeyError", "OSError", "RuntimeError"} <= kinds
-    assert kinds <= {
-        *("TypeError", "ValueError", "KeyError", "OSError", "RuntimeError"),
-        *("AttributeError", "StopIteration", "OverflowError", "ImportError"),
-    }
+    check(result.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["unix"], indirect=True)
+def test_random_calls_under_the_address_sanitizer(board: str, tmp_path: Path) -> None:
+    """The same as part of a firmware in which every access is checked."""
+    model = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
+    built = build(model, "unix", "all", tmp_path / "build", user_c_module=True)
+    flags = "-fsanitize=address --param asan-use-after-return=0"
+    program = firmware.unix(built.folder / "usermod", tmp_path / "micropython", flags)
+    script = FUZZ.replace("{calls}", "10000")
+    put = [built.folder / "model.ttw"]
+    result = drive.run(board, script, put=put, firmware=program, timeout=600)
+    assert (result.stderr, result.returncode) == ("", 0)
+    check(result.stdout)
+
+
+REENTRY = """
+import tinytrain
+from tinytrain import Trainer
+t, u, v = Trainer("model.ttw"), Trainer("model.ttw"), Trainer("model.ttw")
+X = bytes(range(16))
+def fails(f):
+    try:
+        f()
+    except Exception as error:
+        print(type(error).__name__, error)
+def stepping():
+    for y in range(3):
+        t.step(X, y)
+        yield X, y
+def slicing():
+    slices = t.slices(X, 1, budget_us=1)
+    next(slices)
+    yield X, 0
+    next(slices)
+def closing():
+    yield X, 0
+    t.deinit()
+    yield X, 1
+t.evaluate(stepping())
+for y in range(3):
+    u.step(X, y)
+print(t.state == u.state)
+fails(lambda: t.evaluate(slicing()))
+print(t.state == u.state)
+one, two = t.slices(X, 1, budget_us=1), v.slices(X, 2, budget_us=1)
+a = b = None
+while a is None or b is None:
+    a = next(one) if a is None else a
+    b = next(two) if b is None else b
+w = Trainer("model.ttw")
+print(a == u.step(X, 1), t.state == u.state, b == w.step(X, 2), v.state == w.state)
+slices = t.slices(X, 1)
+fails(lambda: t.evaluate(closing()))
+fails(lambda: next(slices))
+y = bytearray(1)
+fails(lambda: u.slices(X, y))
+"""
+
+
+@pytest.mark.parametrize("board", ["unix", "m0", "pico"], indirect=True)
+def test_reentry_and_several_trainers(board: str, tiny: Callable[[str], Path]) -> None:
+    folder = tiny(drive.targets()[board].arch)
+    result = drive.run(board, REENTRY, put=[folder / "tinytrain.mpy", folder / "model.ttw"])
+    assert (result.stderr, result.returncode) == ("", 0)
+    assert result.stdout.splitlines() == [
+        "True",
+        "RuntimeError step given up: the Trainer was used for something else",
+        "True",
+        "True True True True",
+        "ValueError Trainer is closed",
+        "ValueError Trainer is closed",
+        "TypeError y: int expected",
+    ]
