@@ -22,6 +22,8 @@ import tiny_model
 
 from tinytrain.backend.connection import connect
 
+from .test_checkpoint import DEVICE
+
 Runner = Callable[..., drive.Result]
 
 FLASH_BYTES, SECTOR = 2 << 20, 4096
@@ -284,3 +286,52 @@ def test_a_torn_operation_is_between_nothing_and_all() -> None:
     assert half not in (whole, before)
     assert all(h & ~b == 0 and w & ~h == 0 for h, b, w in zip(half, before, whole, strict=True))
     assert zlib.crc32(half) != zlib.crc32(whole)
+
+
+FAT = """
+import vfs
+class Disk(Device):
+    writes = None
+    def writeblocks(self, block, buffer, offset=None):
+        if self.writes is not None:
+            self.writes.append((block, bytes(buffer)))
+        super().writeblocks(block, buffer, offset)
+d = Disk(512, 160)
+vfs.VfsFat.mkfs(d)
+vfs.mount(vfs.VfsFat(d), "/fat")
+for n in (3, 4):
+    fill(n)
+    t.save("/fat/a.tts")
+old = crc()
+before, d.writes = bytes(d.data), []
+fill(5)
+t.save("/fat/a.tts")
+new = crc()
+vfs.umount("/fat")
+seen = []
+for cut in range(len(d.writes) + 1):
+    c = Device(512, 160)
+    c.data[:] = before
+    for block, data in d.writes[:cut]:
+        c.writeblocks(block, data)
+    vfs.mount(vfs.VfsFat(c), "/cut")
+    t.load("/cut/a.tts")
+    seen.append(crc())
+    fill(7)
+    t.save("/cut/a.tts")
+    t.reset()
+    t.load("/cut/a.tts")
+    assert bytes(t.state[:9]) == bytes((i * 7) & 255 for i in range(9))
+    vfs.umount("/cut")
+print(len(d.writes), set(seen) == {old, new}, seen[0] == old, seen[-1] == new)
+"""
+
+
+def test_every_sector_written_to_fat(run_on: Runner, tmp_path: Path) -> None:
+    """FAT's rename is not atomic; two slots keep what one loses."""
+    tiny_model.build(tmp_path, "x64")
+    put = [tmp_path / name for name in ("tinytrain.mpy", "model.ttw")]
+    result = run_on("unix", COMMON + DEVICE + FAT, put=put)
+    assert result.returncode == 0, result.stderr
+    count, *right = result.stdout.split()
+    assert int(count) > 5 and right == ["True"] * 3
