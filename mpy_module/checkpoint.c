@@ -93,6 +93,9 @@ static void tt_find_files(tt_slots *slots, mp_obj_t path) {
     while (folder > 0 && chars[folder - 1] != '/') {
         folder--;
     }
+    if (folder == text.len) { /* no name */
+        tt_raise_os(TT_ENOENT);
+    }
     mp_obj_t where = mp_obj_new_str(chars, folder > 1 ? folder - 1 : folder);
     for (size_t i = 0; i < 2; i++) {
         mp_get_buffer_raise(slots->names[i], &text, MP_BUFFER_READ);

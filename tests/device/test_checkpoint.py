@@ -351,3 +351,45 @@ except OSError:
         "['as before', 'load was interrupted: load again, or reset', 'loaded']",
         "True",
     ]
+
+
+def test_a_full_disk_keeps_what_it_has(board: str, tiny: Tiny) -> None:
+    script = """
+import vfs
+d = Device(512, 80)
+for kind in (vfs.VfsLfs2, vfs.VfsFat):
+    kind.mkfs(d)
+    vfs.mount(kind(d), "/f")
+    fill(3)
+    t.save("/f/a")
+    old = crc(t.state)
+    try:
+        with open("/f/junk", "wb") as junk:
+            while True:
+                d.log.clear()
+                junk.write(bytes(512))
+    except OSError:
+        pass
+    fill(5)
+    states, saved = (old, crc(t.state)), True
+    try:
+        t.save("/f/a")
+    except OSError:
+        saved = False
+    assert "a.new" not in os.listdir("/f"), os.listdir("/f")
+    t.load("/f/a")
+    assert crc(t.state) == states[saved]
+    os.remove("/f/junk")
+    fill(5)
+    t.save("/f/a")
+    t.reset()
+    t.load("/f/a")
+    assert crc(t.state) == states[1]
+    for name in ("", "/", "/f/", "/f/a/b"):
+        print(refused(lambda: t.save(name))[:7], refused(lambda: t.load(name))[:7])
+    vfs.umount("/f")
+print(sorted(os.listdir()))
+"""
+    *refused, names = run(board, tiny, script)
+    assert set(refused) == {"OSError OSError"}
+    assert ".new" not in names
