@@ -105,6 +105,10 @@ class Board:
                 "system full?"
             ) from error
 
+    def exists(self, path: str) -> bool:
+        """Whether the board has a file or folder of that name."""
+        return bool(self.transport.fs_exists(path))
+
     def remove_file(self, path: str) -> None:
         """Delete a file of the board."""
         self.run(f"import os\nos.remove({path!r})", f"removing {path}")
@@ -112,7 +116,7 @@ class Board:
     def read_file(self, path: str) -> bytes | None:
         """A file of the board; None if there is none of that name."""
         try:
-            if not self.transport.fs_exists(path):
+            if not self.exists(path):
                 return None
             return bytes(self.transport.fs_readfile(path, chunk_size=FILE_CHUNK_BYTES))
         except OSError as error:

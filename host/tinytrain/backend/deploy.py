@@ -91,12 +91,12 @@ def deploy(
         if placement.place == "file":
             board.write_file(WEIGHTS, weights, progress)
             say(f"copied {WEIGHTS}, {len(weights):,} bytes")
-        elif board.read_file(WEIGHTS) is not None:
-            board.remove_file(WEIGHTS)
-            say(f"removed the file {WEIGHTS} of an earlier build")
     if image is not None:
         write_romfs(find_port(port), image, say)
     with connect(port) as board:  # nothing of an older module remains
+        if placement.place != "file" and board.exists(WEIGHTS):
+            board.remove_file(WEIGHTS)
+            say(f"removed the file {WEIGHTS} of an earlier build")
         outcome = run_selftest(board, test, placement.expression, steps=STEPS)
     for line in outcome.lines():
         say(line)

@@ -163,5 +163,6 @@ def write_romfs(device: str, image: bytes, say: Callable[[str], None]) -> None:
             ) from error
     if result.returncode or "deployed" not in result.stdout:
         said = (result.stdout + result.stderr).strip().splitlines()
-        raise BoardError(f"mpremote romfs deploy failed: {said[-1] if said else 'no word'}")
+        reason = said[-1] if said else "no word"
+        raise BoardError(f"mpremote romfs deploy failed: {reason}; --weights file does without")
     say(f"mpremote: {result.stdout.strip().splitlines()[-1]}, {len(image):,} bytes")
