@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo accuracy test check gradients bench lint types format serve dist clean
+.PHONY: help setup demo accuracy test check gradients bench cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -24,7 +24,7 @@ help:
 
 ## Install and build what everything needs: Debian packages, .venv, MicroPython, emulated boards
 setup: $(VENV)/installed
-	@tools/apt-install.sh dataset-fashion-mnist
+	@tools/apt-install.sh dataset-fashion-mnist chromium
 	@$(BED) setup
 
 ## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
@@ -51,6 +51,11 @@ gradients: $(VENV)/installed
 ## Count cycles and instructions of the kernels on emulated boards (ARGS='--only W1 --keep')
 bench: setup
 	@PYTHONPATH=tests/bed:tests $(PY) -m bench.run $(ARGS)
+
+## Measure every kernel on the emulated Pico, for the cycles that reports estimate (ARGS=--dry-run)
+cycles: $(VENV)/installed
+	@$(BED) setup pico
+	@$(PY) tests/kernel_cycles.py $(ARGS)
 
 ## Check style: ruff, clang-format, shell syntax
 lint: $(VENV)/installed

@@ -35,14 +35,15 @@ from tinytrain.compilation import DEFAULTS, Compiled, Options, compile_model
 from tinytrain.errors import BuildError, DataError
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import Optimizer
-from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Report, make_report
+from tinytrain.plan.page import page
+from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Code, Report, make_report
 from tinytrain.resources import mpy_module_dir
 from tinytrain.sim.trainer import Trainer
 
 Progress = Callable[[str, int, int], None]
 SELFTEST_STEPS = 10
 SELFTEST_LR = 0.01
-REPORTS = ("report.json", "report.txt", "selftest.json")
+REPORTS = ("report.json", "report.txt", "report.html", "selftest.json")
 FILES = ("tinytrain.mpy", "model.ttw", "tinytrain.pyi", "main.py", *REPORTS)
 USERMOD = "usermod"
 
@@ -130,17 +131,27 @@ def _write_all(
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     files = {name: (stage / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
     (stage / "selftest.json").write_text(make_selftest(compiled, files).to_json())
-    memory = BoardMemory(board.name, board.target, board.heap_bytes, board.flash_weights)
+    memory = BoardMemory(
+        board.name,
+        board.target,
+        board.heap_bytes,
+        board.flash_weights,
+        board.stack_bytes,
+        board.flash_bytes,
+        board.clock_hz,
+    )
     report = make_report(
         compiled.program,
         compiled.arena,
         f"{update}{compiled.options}",
-        module.ram_bytes,
+        Code(module.ram_bytes, module.file_bytes, module.stack_bytes),
         len(weights),
         memory,
     )
     (stage / "report.json").write_text(json.dumps(dict(report.values), indent=2) + "\n")
-    (stage / "report.txt").write_text(report.text())
+    (stage / "report.txt").write_text(report.text(), encoding="utf-8")
+    html = page(report, compiled.program, compiled.arena)
+    (stage / "report.html").write_text(html, encoding="utf-8")
     return report
 
 

@@ -54,8 +54,9 @@ def test_inspect_shows_every_op():
 
 def test_build_writes_what_it_promises(folder):
     names = {p.name for p in folder.iterdir()}
-    promised = "tinytrain.mpy model.ttw tinytrain.pyi main.py report.json report.txt selftest.json"
-    assert names == {*promised.split(), "source"}
+    promised = "tinytrain.mpy model.ttw tinytrain.pyi main.py selftest.json"
+    reports = {"report.json", "report.txt", "report.html"}
+    assert names == {*promised.split(), *reports, "source"}
     report = json.loads((folder / "report.json").read_text())
     keys = "arena_bytes lower_bound_bytes state_bytes weights_bytes module_bytes macs_forward"
     assert {*keys.split(), "macs_backward", "fits"} <= set(report)

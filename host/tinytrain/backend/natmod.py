@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytrain.backend.object_lint import check_object, hide_unused_names
+from tinytrain.backend.stack import worst_stack
 from tinytrain.backend.toolchain import Toolchain, toolchain
 from tinytrain.backend.zig import zig_toolchain
 from tinytrain.errors import BuildError
@@ -48,6 +49,7 @@ CODE_FLAGS = (
     "-fno-jump-tables",  # on armv6m they call libgcc
     "-fno-asynchronous-unwind-tables",
     "-U_FORTIFY_SOURCE",
+    "-fstack-usage",
 )
 GNU_FLAGS = (
     "-fno-tree-loop-distribute-patterns",  # loops stay loops, not calls of memset
@@ -77,7 +79,8 @@ MICROPYTHON_FLAGS = (
 @dataclass(frozen=True, slots=True)
 class NatmodReport:
     """A built module. Bytes: code, constants and zeroed data as linked; ram_bytes is what the board
-    loads (all three, the offset table and alignment included); file_bytes is the .mpy itself."""
+    loads (all three, the offset table and alignment included); file_bytes is the .mpy itself;
+    stack_bytes is the deepest stack of the module's own code."""
 
     target: str
     text: int
@@ -86,6 +89,7 @@ class NatmodReport:
     ram_bytes: int
     file_bytes: int
     sha256: str
+    stack_bytes: int
 
 
 def build_natmod(
@@ -124,15 +128,20 @@ def build_natmod(
         compiled = pool.map(lambda command: _compile(tools, work_dir, *command), commands)
         for done, name in enumerate(compiled, 1):
             progress(f"compiling {name}", done, len(commands) + 1)
-    report = _link(tools, work_dir, [name for _, _, name in commands], bss, out)
+    report = _link(tools, work_dir, [(source, name) for source, _, name in commands], bss, out)
     progress(f"linked {out.name}", len(commands) + 1, len(commands) + 1)
     return report
 
 
 def _link(
-    tools: Toolchain, work_dir: Path, objects: Sequence[str], bss: Collection[str], out: Path
+    tools: Toolchain,
+    work_dir: Path,
+    compiled: Sequence[tuple[Path, str]],
+    bss: Collection[str],
+    out: Path,
 ) -> NatmodReport:
-    _merge(tools, work_dir, objects)
+    """compiled: sources and their objects."""
+    _merge(tools, work_dir, [name for _, name in compiled])
     sizes = check_object(work_dir / MERGED, bss)
     said = _mpy_ld(work_dir, tools, "--qstrs", QSTRS, "-o", out.name, MERGED)
     loaded = re.findall(r"^(?:text|rodata|bss) size: +(\d+)$", said, re.MULTILINE)
@@ -140,7 +149,10 @@ def _link(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
-    return NatmodReport(tools.target, *sizes, sum(map(int, loaded)), len(data), digest)
+    usages = [(work_dir / name).with_suffix(".su") for s, name in compiled if s.suffix == ".c"]
+    assembly = [source for source, _ in compiled if source.suffix == ".S"]
+    stack = worst_stack(work_dir / MERGED, usages, assembly)
+    return NatmodReport(tools.target, *sizes, sum(map(int, loaded)), len(data), digest, stack)
 
 
 def _compile_flags(tools: Toolchain, include_dirs: Sequence[Path]) -> list[str]:

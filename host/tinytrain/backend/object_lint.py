@@ -45,6 +45,26 @@ def hide_unused_names(path: Path) -> None:
                 file.write(bytes([kind]))
 
 
+def calls_of(path: Path) -> dict[str, set[str]]:
+    """For each function (they have sections of their own), those that it refers to."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        symbols = list(_table(elf, ".symtab").iter_symbols())
+        calls: dict[str, set[str]] = {
+            _function(s.name): set() for s in elf.iter_sections() if s.name.startswith(".text.")
+        }
+        for section, name, _ in _relocations(elf, symbols):
+            if (caller := _function(section)) in calls and _function(name) in calls:
+                calls[caller].add(_function(name))
+        for caller, called in calls.items():
+            called.discard(caller)  # labels of its own
+        return calls
+
+
+def _function(section: str) -> str:
+    return section.removeprefix(".text.")
+
+
 def check_object(path: Path, allowed_bss: Collection[str] = ()) -> tuple[int, int, int]:
     """Bytes of text, constants and zeroed data; BuildError naming what is not allowed."""
     with path.open("rb") as file:

@@ -11,6 +11,9 @@ from tinytrain.ir.optimizer import Optimizer
 from tinytrain.ir.program import KernelCall, Program
 from tinytrain.passes.storage import COUNT_BYTES
 from tinytrain.plan.arena import Arena
+from tinytrain.plan.cycles import estimate
+from tinytrain.plan.explain import optimality, place_of, residents
+from tinytrain.plan.tables import layer_rows, memory_rows
 
 ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4}
 
@@ -30,13 +33,26 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class BoardMemory:
-    """What the report needs to know of a board: bytes of free heap on stock firmware, and whether
-    weights can be read in place from flash (ROMFS or raw flash)."""
+    """What the report needs to know of a board: bytes of free heap and of stack on stock firmware,
+    whether weights can be read in place from flash (ROMFS or raw flash); its flash and clock, if
+    known."""
 
     name: str
     target: str
     heap_bytes: int
     flash_weights: bool
+    stack_bytes: int
+    flash_bytes: int | None = None
+    clock_hz: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A linked module: bytes in RAM, of its file, and of the deepest stack of its own code."""
+
+    ram_bytes: int
+    file_bytes: int
+    stack_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +91,8 @@ class Report:
             "",
         ]
         lines += [f"{name:<58}{value:>12,}" for name, value in rows]
-        lines += ["", f"{'MACs forward':<58}{v['macs_forward']:>12,}"]
-        lines += [f"{'MACs backward':<58}{v['macs_backward']:>12,}"]
-        lines += ["", _verdict(v), "", f"The arena's peak is {v['peak']}."]
+        lines += ["", *(f"{name:<58}{value:>12,}" for name, value in _work(v) if value)]
+        lines += ["", _verdict(v), "", f"The arena is {v['arena']}.", f"Its peak is {v['peak']}."]
         return "\n".join(lines) + "\n"
 
 
@@ -85,14 +100,18 @@ def make_report(
     program: Program,
     arena: Arena,
     update: str,
-    module_bytes: int,
+    code: Code,
     weights_bytes: int,
     board: BoardMemory,
 ) -> Report:
     """Put the figures together; weights stay in flash only where they would not fit otherwise."""
-    own = arena.nbytes + program.state_bytes + module_bytes + SCRIPT_BYTES
+    own = arena.nbytes + program.state_bytes + code.ram_bytes + SCRIPT_BYTES
     in_flash = board.flash_weights and own + weights_bytes > board.heap_bytes
     needed = own + (0 if in_flash else weights_bytes)
+
+    def cycles(calls: Sequence[KernelCall]) -> int:
+        return estimate(calls, board.target, program.gradients.bits) or 0
+
     values: dict[str, Value] = {
         "model": program.name,
         "board": board.name,
@@ -107,15 +126,26 @@ def make_report(
         "optimizer": _optimizer(program.optimizer),
         "weights_bytes": weights_bytes,
         "weights_in": "flash" if in_flash else "ram",
-        "module_bytes": module_bytes,
+        "module_bytes": code.ram_bytes,
         "script_bytes": SCRIPT_BYTES,
         "ram_bytes": needed,
         "heap_bytes": board.heap_bytes,
         "fits": needed <= board.heap_bytes,
         "macs_forward": sum(c.macs for c in program.predict),
         "macs_backward": sum(c.macs for c in program.step if _is_backward(c)),
+        "macs_of_tiles": sum(c.extra_macs for c in program.predict),
         "classes": program.classes,
+        "arena": optimality(arena),
+        "stack_bytes": code.stack_bytes,
+        "board_stack_bytes": board.stack_bytes,
+        "flash_bytes": code.file_bytes + weights_bytes,
+        "board_flash_bytes": board.flash_bytes or 0,
+        "clock_hz": board.clock_hz or 0,
+        "cycles_predict": cycles(program.predict),
+        "cycles_step": cycles(program.step),
         "peak": peak(program, arena),
+        "layers": layer_rows(program, board.target),
+        "memory": memory_rows(program, arena),
         "trained": [
             {"layer": f.layer, "kind": f.kind, "shape": "x".join(map(str, f.shape))}
             for f in program.state
@@ -143,19 +173,30 @@ def _optimizer(o: Optimizer) -> str:
 
 def peak(program: Program, arena: Arena) -> str:
     """The call at which the lower bound is reached, and what is alive there."""
-    calls = (*program.predict, *program.step)
-    if not calls:
+    if not (program.predict or program.step):
         return "0 bytes"
-    call = calls[arena.peak_tick]
-    phase = "predict" if arena.peak_tick < len(program.predict) else "step"
-    live = [p for s in arena.storages for p in s.alive(arena.peak_tick)]
-    live.sort(key=lambda p: -p.nbytes)
-    largest = ", ".join(f"{p.buffer.name} {p.nbytes:,}" for p in live[:3])
-    return f"{phase}, {call.kernel} of {call.node}: {largest}"
+    largest = residents(program, arena, arena.peak_tick)[:3]
+    named = ", ".join(f"{r.what} {r.name} {r.nbytes:,}" for r in largest)
+    return f"{place_of(program, arena.peak_tick)}: {named}"
 
 
 def _is_backward(call: KernelCall) -> bool:
     return "_bwd" in call.kernel
+
+
+def _work(v: Mapping[str, Value]) -> list[tuple[str, Value]]:
+    """Rows of the report without those that nobody knows (0)."""
+    return [
+        ("MACs forward", v["macs_forward"]),
+        ("  of it by computing tile by tile", v["macs_of_tiles"]),
+        ("MACs backward", v["macs_backward"]),
+        ("cycles of predict, estimated", v["cycles_predict"]),
+        ("cycles of step, estimated", v["cycles_step"]),
+        ("deepest stack of the module's own code, at most", v["stack_bytes"]),
+        (f"stack of {v['board']}", v["board_stack_bytes"]),
+        ("flash for module and weights as files", v["flash_bytes"]),
+        (f"flash of {v['board']}, firmware and files", v["board_flash_bytes"]),
+    ]
 
 
 def _verdict(v: Mapping[str, Value]) -> str:
