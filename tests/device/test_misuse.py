@@ -165,7 +165,13 @@ def check(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("board", "calls"), [("unix", 10_000), ("m0", 1_000), ("pico", 1_000)], indirect=["board"]
+    ("board", "calls"),
+    [
+        ("unix", 10_000),
+        ("m0", 1_000),
+        pytest.param("pico", 1_000, marks=pytest.mark.slow),
+    ],
+    indirect=["board"],
 )
 def test_random_calls_corrupt_nothing(board: str, calls: int, tiny: Callable[[str], Path]) -> None:
     """What is refused changes no parameter; what was accepted, taken again, gives the same bits."""

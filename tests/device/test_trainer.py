@@ -78,7 +78,11 @@ print(json.dumps([info[k] for k in sorted(info)]))
 """
 
 
-@pytest.mark.parametrize("board", ["unix", "m0", "rv32", "pico"], indirect=True)
+@pytest.mark.parametrize(
+    "board",
+    ["unix", "m0", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rv32", "pico"))],
+    indirect=True,
+)
 def test_slices_evaluate_quantize_as_in_the_simulator(board: str, built: Builds) -> None:
     made = built(board)
     host = Trainer(made.compiled)
