@@ -69,3 +69,15 @@ def test_other_heads(options: Options, tmp_path: Path) -> None:
     again = tinytrain.simulate(path, update="none")
     for x in inputs:
         np.testing.assert_array_equal(again.predict(x), trainer.predict(x))
+
+
+def test_layers_trained_in_part(tmp_path: Path) -> None:
+    scheme = tmp_path / "part.toml"
+    scheme.write_text("biases = 2\n[layer.conv2d_3]\nweight = 0.5\nbias = true\n")
+    trainer = tinytrain.Trainer(compile_model(DIGITS, str(scheme)))
+    inputs = np.random.default_rng(1).integers(-128, 128, (3, 1, 28, 28, 1)).astype(np.int8)
+    before = exported(trainer)
+    for i in range(6):
+        trainer.step(inputs[i % 3], i)
+    assert exported(trainer) != before
+    same(trainer, inputs)
