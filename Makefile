@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo accuracy test check gradients bench cycles lint types format serve dist clean
+.PHONY: help setup demo mcunet accuracy test check gradients bench cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -30,6 +30,11 @@ setup: $(VENV)/installed
 ## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
 demo: setup
 	@$(PY) examples/digits/demo.py
+
+## Train MCUNet with a sparse update on an emulated Pico, weights in flash (ARGS='--scheme FILE')
+mcunet: $(VENV)/installed
+	@$(BED) setup pico
+	@$(PY) examples/mcunet/on_pico.py $(ARGS)
 
 ## Compare training in integers with training in float on real data (ARGS='--task faces10')
 accuracy: $(VENV)/installed

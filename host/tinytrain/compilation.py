@@ -80,7 +80,11 @@ def trained_graph(graph: Graph, options: Options) -> Graph:
 
 
 def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program, Arena]:
-    """What runs and where it lies, for a graph from `trained_graph`."""
+    """What runs and where it lies, for a graph from `trained_graph`.
+
+    Of whole layers and the ways to compute some tile by tile, the one with the smallest arena;
+    where that is equal, the one with less work.
+    """
     with_chains = partial(
         lower,
         graph,
@@ -89,11 +93,13 @@ def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program
         gradients=gradient_type(options.gradients),
         optimizer=options.optimizer,
     )
-    program = with_chains()
-    chains = choose_chains(graph, program, options.patches)
-    if chains:
-        program = with_chains(chains=chains)
-    return plan_program(program)
+    whole = with_chains()
+    choices = dict.fromkeys(
+        choose_chains(graph, whole, options.patches, overlap=overlap) for overlap in (False, True)
+    )
+    programs = [whole, *(with_chains(chains=chains) for chains in choices if chains)]
+    plans = [plan_program(program) for program in programs]
+    return min(plans, key=lambda plan: (plan[1].nbytes, sum(c.macs for c in plan[0].predict)))
 
 
 def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:

@@ -8,6 +8,7 @@ peak is allowed to grow until they are not. The exact search over cuts is a shor
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,6 +21,7 @@ from tinytrain.passes.patches import (
     Layout,
     chain_macs,
     layout,
+    lead_bytes,
     patchable,
     window_of,
     work_bytes,
@@ -62,10 +64,14 @@ class _Timeline:
         )
 
 
-def choose_chains(graph: Graph, program: Program, percent: int) -> tuple[Chain, ...]:
+def choose_chains(
+    graph: Graph, program: Program, percent: int, *, overlap: bool
+) -> tuple[Chain, ...]:
     """The chains for a program lowered without any.
 
     percent: the most multiply-accumulates that tiles may add, of those of a forward pass.
+    overlap: count on a chain's output lying over its input where that is possible; the planner
+    cannot always do so.
     """
     if percent <= 0:
         return ()
@@ -77,7 +83,7 @@ def choose_chains(graph: Graph, program: Program, percent: int) -> tuple[Chain, 
     ticks = [pair for line in lines for pair in line.live.items()]
     rest = max((size for tick, size in ticks if tick not in covered), default=0)
     peak = max((size for _, size in ticks), default=0)
-    options = [_pieces(run, lines, rest) for run in runs]
+    options = [_pieces(run, lines, rest, overlap) for run in runs]
     goal = max([rest, *(_least_peak(run) for run in options)])
     allowed = sum(c.macs for c in program.predict) * percent // 100
     while goal < peak:
@@ -164,7 +170,9 @@ def _read_again(calls: Sequence[KernelCall]) -> set[str]:
     return {name for name, n in seen.items() if n > 2}
 
 
-def _pieces(run: Sequence[Node], lines: Sequence[_Timeline], rest: int) -> list[list[_Piece]]:
+def _pieces(
+    run: Sequence[Node], lines: Sequence[_Timeline], rest: int, overlap: bool
+) -> list[list[_Piece]]:
     """For each layer of a run what can begin there; chains only where some layer's peak is high."""
     whole = [max(line.live[line.ticks[n.name]] for line in lines) for n in run]
     found = [[_Piece(i + 1, whole[i], 0, 0, None)] for i in range(len(run))]
@@ -173,22 +181,30 @@ def _pieces(run: Sequence[Node], lines: Sequence[_Timeline], rest: int) -> list[
         whole_peak = max(whole[start:end], default=0)
         if not 2 <= len(nodes) <= LONGEST or whole_peak <= rest:
             continue
-        outside = max(_outside(nodes, line, i > 0) for i, line in enumerate(lines))
+        around = [_outside(nodes, line, i > 0) for i, line in enumerate(lines)]
         macs = sum(chain_macs([n], layout([n], _map_size(n))) for n in nodes)
         for tile in _tiles(nodes[-1]):
             plan = layout(nodes, tile)
-            peak = outside + aligned(plan.scratch_bytes) + aligned(work_bytes(nodes, plan))
+            scratch = aligned(plan.scratch_bytes) + aligned(work_bytes(nodes, plan))
+            apart = lead_bytes(nodes, plan) if overlap else sys.maxsize
+            peak = scratch + max(size - max(0, shared - apart) for size, shared in around)
             if peak < whole_peak:
                 extra = chain_macs(nodes, plan) - macs
                 found[start].append(_Piece(end, peak, extra, _code(nodes, plan), tile))
     return found
 
 
-def _outside(nodes: Sequence[Node], line: _Timeline, step: bool) -> int:
-    """What is alive during a chain besides its blocks: input, output, and others' tensors."""
+def _outside(nodes: Sequence[Node], line: _Timeline, step: bool) -> tuple[int, int]:
+    """What is alive during a chain besides its blocks (input, output, and others' tensors), and
+    how much of that can be shared where the output may overlap the input."""
     prefix = "step#" if step else ""
     inner = frozenset(prefix + n.output for n in nodes[:-1])
-    return line.during(line.ticks[nodes[0].name], line.ticks[nodes[-1].name], inner)
+    first, last = line.ticks[nodes[0].name], line.ticks[nodes[-1].name]
+    x, y = nodes[0].inputs[0], prefix + nodes[-1].output
+    x = x if x in line.spans else prefix + x
+    dies = line.spans[x][1] <= first and line.spans[y][0] >= last
+    shared = min(line.sizes[x], line.sizes[y]) if dies else 0
+    return line.during(first, last, inner), shared
 
 
 def _code(nodes: Sequence[Node], plan: Layout) -> int:

@@ -75,23 +75,23 @@ def test_other_places(build_dir: Path, port: str) -> None:
         deploy(build_dir, port, weights_in="flash")
     deploy(build_dir, port, say=said.append)
     assert "removed the file model.ttw of an earlier build" in said
-    huge = tiny_model.weights_file() + bytes(300_000)
+    huge = tiny_model.weights_file() + bytes(700_000)
     with connect(port) as there:
         room = room_of(there)
         placement = choose(room, huge, "auto", make_image({"model.ttw": huge}))
         assert placement.place == "file"
-        assert "the ROMFS has 262,144 bytes, 300,1" in placement.why
-        with pytest.raises(BoardError, match="--weights romfs: the ROMFS has 262,144 bytes"):
+        assert "the ROMFS has 655,360 bytes, 700,1" in placement.why
+        with pytest.raises(BoardError, match="--weights romfs: the ROMFS has 655,360 bytes"):
             choose(room, huge, "romfs", make_image({"model.ttw": huge}))
         # a firmware that gives less than all of its flash to the file system
         there.run(
-            "import rp2, vfs\nvfs.umount('/')\nb = rp2.Flash(start=0, len=1024 * 1024)\n"
+            "import rp2, vfs\nvfs.umount('/')\nb = rp2.Flash(start=0, len=512 * 1024)\n"
             "vfs.VfsLfs2.mkfs(b, progsize=256)\nvfs.mount(vfs.VfsLfs2(b, progsize=256), '/')",
             "making a smaller file system",
         )
         there.write_file("tinytrain.mpy", (build_dir / "tinytrain.mpy").read_bytes())
         room = room_of(there)
-        assert room.flash_start == 1 << 20 and room.flash_end == 1408 << 10
+        assert room.flash_start == 512 << 10 and room.flash_end == 1024 << 10
         weights = (build_dir / "model.ttw").read_bytes()
         placement = choose(room, weights, "flash", None)
         write_flash(there, room, weights)

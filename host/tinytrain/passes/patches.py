@@ -23,6 +23,7 @@ from tinytrain.passes.lower_forward import (
     window_struct,
 )
 from tinytrain.passes.slices import with_weight
+from tinytrain.passes.storage import aligned
 
 Windowed = Conv2D | DepthwiseConv2D | MaxPool2D | AveragePool2D
 """What a layer of a chain may be; an average, which counts what is inside, only without padding."""
@@ -82,6 +83,19 @@ class Layout:
     def scratch_bytes(self) -> int:
         """Of the blocks that exist at once, each one the source of the next."""
         return max(a.size + b.size for a, b in zip(self.blocks, self.blocks[1:], strict=False))
+
+
+def lead_bytes(nodes: Sequence[Node], plan: Layout) -> int:
+    """By how many bytes a chain's output may begin before its input so that both may overlap: the
+    tiles of a row read nothing above that row's block, and all that is written by then ends there.
+    """
+    source, result = window_of(nodes[0]).input, window_of(nodes[-1]).output
+    rows, lead = plan.blocks[0].rows, 0
+    for i in range(plan.tiles[0]):
+        written = min(result.h, (i + 1) * plan.blocks[-1].rows.size) * result.w * result.c
+        read = max(0, rows.start + rows.step * i) * source.w * source.c
+        lead = max(lead, written - read)
+    return aligned(lead)
 
 
 def patchable(node: Node) -> bool:
@@ -160,7 +174,15 @@ def lower_chain(c: ForwardContext, nodes: Sequence[Node], tile: tuple[int, int])
     comment = f"{names}: tiles of {tile[0]}x{tile[1]}, {macs - whole:,} MACs more than whole maps"
     args: dict[str, Argument] = {"x": x, "y": y, "scratch": scratch}
     return KernelCall(
-        "tiles", args, names, comment, macs, (), body, plan.tiles, extra_macs=macs - whole
+        "tiles",
+        args,
+        names,
+        comment,
+        macs,
+        overlap=(("y", "x", lead_bytes(nodes, plan)),),
+        body=body,
+        tiles=plan.tiles,
+        extra_macs=macs - whole,
     )
 
 

@@ -138,7 +138,9 @@ class Emulator:
 
 
 def romfs_image(folder: Path, image: Path) -> Path:
-    """A ROMFS image of the folder's files as they are (no compilation of .py)."""
+    """A ROMFS image of the folder's files as they are (no compilation of .py), or a file's."""
+    if folder.is_file():
+        return folder
     if not folder.is_dir():
         raise BedError(f"{folder} is no folder")
     with contextlib.redirect_stdout(io.StringIO()):  # it lists the files

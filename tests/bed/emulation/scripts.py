@@ -229,7 +229,7 @@ def run(
     """Run a script (a Path, or its text) on a fresh board.
 
     put: files that will lie in the script's current directory.
-    romfs: a folder to be mounted on /rom, which is in sys.path.
+    romfs: a folder, or a ROMFS image, to be mounted on /rom, which is in sys.path.
     count: fill Result.counts (nothing on unix).
     xip: cycles that a flash cache miss costs on the Pico (the cache is not modelled if None).
     firmware: run this one instead of the target's (unix: the program; pico: firmware.bin).
