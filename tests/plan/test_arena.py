@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +169,17 @@ def test_real_models(name: str, update: str) -> None:
     assert arena.nbytes <= SLACK * arena.lower_bound
     assert arena.order_exact and arena.nbytes <= SLACK * arena.order_bound
     check_calls(compiled.program, arena)
+
+
+SCHEMES = sorted((Path(__file__).parents[2] / "examples" / "mcunet").glob("*.toml"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda path: path.stem)
+def test_published_schemes(scheme: Path) -> None:
+    compiled = compile_model(path_of("mcunet_5fps_128_c10"), str(scheme))
+    check(compiled.arena, shared=may_share(compiled.program))
+    assert compiled.arena.proven
+    check_calls(compiled.program, compiled.arena)
 
 
 def check_calls(program: Program, arena: Arena) -> None:
