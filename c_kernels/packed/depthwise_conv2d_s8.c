@@ -85,13 +85,16 @@ static void run_row(const channel *c, const uint32_t *plane, const tt_plane_shap
     }
 }
 
-static void note_kept(const tt_conv2d *p, const tt_swar_job *job, const int32_t *sums, int32_t n,
-    int8_t *y, int32_t bit) {
-    for (int32_t i = 0; i < n; i++, bit += p->window.out_c) {
-        int32_t v = tt_swar_exact(job, 0, sums[i]);
-        y[i * p->window.out_c] = (int8_t)v;
-        if (v < 256) {
-            job->clip[bit >> 3] = (uint8_t)(job->clip[bit >> 3] | 1u << (bit & 7));
+static void keep(const tt_swar_job *job, int32_t bit) {
+    job->clip[bit >> 3] = (uint8_t)(job->clip[bit >> 3] | 1u << (bit & 7));
+}
+
+/* Clip bits of outputs that were clamped to int8 at most: at its ends only the sum can tell. */
+static void note_kept(const tt_swar_job *job, const int32_t *sums, int32_t n, const int8_t *y,
+    int32_t step, int32_t bit) {
+    for (int32_t i = 0; i < n; i++, y += step, bit += step) {
+        if ((*y != -128 && *y != 127) || tt_swar_exact(job, 0, sums[i]) < 256) {
+            keep(job, bit);
         }
     }
 }
@@ -99,18 +102,31 @@ static void note_kept(const tt_conv2d *p, const tt_swar_job *job, const int32_t 
 /* A row's sums to outputs. */
 static void write_row(
     const channel *c, const tt_swar_job *job, const tt_swar_scale *scale, int8_t *y, int32_t bit) {
-    int32_t n = c->p->window.out_w, step = c->p->window.out_c;
-    if (job->clip != NULL) {
-        note_kept(c->p, job, c->sums, n, y, bit);
-        return;
-    }
-    for (int32_t i = 0;;) {
-        i += tt_swar_outputs(c->sums + i, n - i, scale, y + i * step, step);
-        if (i == n) {
+    int32_t left = c->p->window.out_w, step = c->p->window.out_c;
+    const int32_t *sums = c->sums;
+    int masked = job->clip != NULL;
+    for (;;) {
+        int32_t done = tt_swar_outputs(sums, left, scale, y, step);
+        if (masked) {
+            note_kept(job, sums, done, y, step, bit);
+        }
+        left -= done;
+        if (left == 0) {
             return;
         }
-        y[i * step] = (int8_t)tt_swar_exact(job, 0, c->sums[i]);
-        i++;
+        sums += done;
+        y += done * step;
+        bit += done * step;
+        int32_t v = tt_swar_exact(job, 0, *sums++);
+        if (masked && v < 256) {
+            keep(job, bit);
+        }
+        *y = (int8_t)v;
+        if (--left == 0) {
+            return;
+        }
+        y += step;
+        bit += step;
     }
 }
 
