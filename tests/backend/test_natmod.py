@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from support.small_module import STORE, build_small
 from tinytrain.backend import natmod
 from tinytrain.backend.mpy_file import ARCHITECTURES, MpyTag
 from tinytrain.backend.natmod import build_natmod
-from tinytrain.backend.toolchain import TARGETS, Toolchain
+from tinytrain.backend.toolchain import TARGETS, Toolchain, toolchain
 from tinytrain.errors import BuildError
 
 RAM_LIMIT = 19_000  # what no sound build of the small model reaches (x64: 18,392 bytes)
@@ -127,3 +128,29 @@ def test_progress_counts_up(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     build_small(tmp_path, "x64", "", "", progress=lambda *what: seen.append(what))
     assert seen == [("compiling small.c", 1, 2), ("linked small.mpy", 2, 2)]
+
+
+def xtensa_instructions(core: str, folder: Path) -> set[str]:
+    """The mnemonics of the linked functions."""
+    tiny_model.build(folder, "xtensawin", core)
+    tools = toolchain("xtensawin", core)
+    command = [tools.find().removesuffix("gcc") + "objdump", "-d", folder / "work" / natmod.MERGED]
+    result = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=tools.surroundings()
+    )
+    found, code = set(), False
+    for line in result.stdout.splitlines():
+        if line.startswith("Disassembly of section"):
+            code = ".text" in line  # not .literal, which is marked as code too
+        elif code and len(fields := line.split("\t")) > 2:
+            found.add(fields[2].strip())
+    return found
+
+
+def test_esp32_s2_gets_no_instruction_that_it_lacks(tmp_path: Path) -> None:
+    """No zero-overhead loops; floating point is in no module at all."""
+    loops = {"loop", "loopnez", "loopgtz"}
+    full, reduced = (xtensa_instructions(core, tmp_path / core) for core in ("esp32", "esp32s2"))
+    assert "entry" in reduced and "retw.n" in reduced
+    assert full & loops and not reduced & loops
+    assert not any(name.endswith(".s") for name in full | reduced)
