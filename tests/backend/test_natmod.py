@@ -16,7 +16,7 @@ from tinytrain.backend.natmod import build_natmod
 from tinytrain.backend.toolchain import TARGETS, Toolchain, toolchain
 from tinytrain.errors import BuildError
 
-RAM_LIMIT = 19_000  # what no sound build of the small model reaches (x64: 18,392 bytes)
+RAM_LIMIT = 22_000  # what no sound build of the small model reaches (x64: 20,408 bytes)
 
 
 def functions(path: Path) -> set[str]:

@@ -117,6 +117,7 @@ def _layer(c: ForwardContext, node: Node) -> dict[str, Argument]:
     multiplier, shift = multipliers(reals)
     stored = c.storage[node.name]
     p = conv_params(c, node)
+    _check_sizes(c.graph, node, FORWARD[node.op].kernel, p)  # before the kernel is asked
     working = scratch(node, FORWARD[node.op].kernel, p)
     return {
         "p": p,
