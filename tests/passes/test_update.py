@@ -270,7 +270,7 @@ def test_output_that_is_no_vector_of_scores() -> None:
     net = Net()
     x = net.input(1, 4, 4, 2)
     model = net.model(x, net.conv(x, 3))
-    refused(model, "all", "no vector of at most 4096 class scores.*--update none")
+    refused(model, "all", "no vector of 2 to 4096 class scores.*--update none")
     assert lower(model.graph(), {}).classes == 0
 
 

@@ -51,7 +51,7 @@ def _registers(text: str) -> int:
 def frames(usages: Collection[Path]) -> Mapping[str, int]:
     """Bytes of each function's frame; of functions of one name the largest."""
     found: dict[str, int] = {}
-    for path in usages:
+    for path in filter(Path.exists, usages):  # clang writes none for a file without frames
         for line in path.read_text().splitlines():
             where, size, kind = line.split("\t")
             name = where.rsplit(":", 1)[1].partition(".")[0]
