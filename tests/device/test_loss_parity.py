@@ -160,3 +160,6 @@ def test_deploy_verifies_targets(loss, board, tmp_path):
     folder = build(model, f"qemu_{board}", "all", tmp_path / "build", Options(loss)).folder
     with drive.serve(board) as port:
         assert deploy(folder, port).steps == 3
+
+
+pytestmark = pytest.mark.slow

@@ -335,3 +335,6 @@ def test_every_sector_written_to_fat(run_on: Runner, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     count, *right = result.stdout.split()
     assert int(count) > 5 and right == ["True"] * 3
+
+
+pytestmark = pytest.mark.slow
