@@ -16,7 +16,8 @@ from tinytrain.backend.natmod import build_natmod
 from tinytrain.backend.toolchain import TARGETS, Toolchain, toolchain
 from tinytrain.errors import BuildError
 
-RAM_LIMIT = 22_000  # what no sound build of the small model reaches (x64: 20,408 bytes)
+# what no sound build of the small model reaches; code for x64 is the largest, with 20,408 bytes
+RAM_LIMIT = dict.fromkeys(TARGETS, 19_000) | {"x64": 21_000}
 
 
 def functions(path: Path) -> set[str]:
@@ -35,7 +36,7 @@ def test_builds_and_keeps_what_is_called(target: str, tmp_path: Path) -> None:
     if target != "xtensawin":  # where mpy_ld.py drops literals that are there already
         assert report.text + report.rodata <= report.ram_bytes
     assert report.ram_bytes < len(data)
-    assert report.ram_bytes <= RAM_LIMIT
+    assert report.ram_bytes <= RAM_LIMIT[target]
     kept = functions(tmp_path / "work" / natmod.MERGED)
     assert {"mpy_init", "tt_model_call", "tt_bias_bwd", "tt_loss_bits"} <= kept
     assert not kept & {"tt_max_pool2d_s8", "tt_softmax_s8", "tt_mean_bwd", "tt_grad_add"}

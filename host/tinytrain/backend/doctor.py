@@ -84,6 +84,11 @@ def _compiles(tools: Toolchain) -> bool:
         source.write_text(PROGRAM)
         command = [*tools.compiler(), *tools.flags, "-c", str(source), "-o", str(source) + ".o"]
         result = subprocess.run(
-            command, capture_output=True, check=False, env=tools.surroundings(), timeout=60
+            command,
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            env=tools.surroundings(),
+            timeout=60,
         )
         return result.returncode == 0

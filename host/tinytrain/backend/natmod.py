@@ -49,7 +49,6 @@ CODE_FLAGS = (
     "-fno-jump-tables",  # on armv6m they call libgcc
     "-fno-asynchronous-unwind-tables",
     "-U_FORTIFY_SOURCE",
-    "-fstack-usage",
 )
 GNU_FLAGS = (
     "-fno-tree-loop-distribute-patterns",  # loops stay loops, not calls of memset
@@ -167,7 +166,8 @@ def _compile_flags(tools: Toolchain, include_dirs: Sequence[Path]) -> list[str]:
 
 
 def _compile(tools: Toolchain, work_dir: Path, source: Path, flags: list[str], name: str) -> str:
-    command = [*tools.compiler(), *flags, "-c", str(source.absolute()), "-o", name]
+    command = [*tools.compiler(), *flags, *tools.stack_usage(name)]
+    command += ["-c", str(source.absolute()), "-o", name]
     failure = f"{source.name} does not compile for {tools.target}"
     _run(command, work_dir, failure, tools.surroundings())
     return source.name

@@ -1,6 +1,6 @@
-"""The deepest stack of a module's own code: frame sizes from GCC, calls from the merged object.
+"""The deepest stack of a module's own code: frames from the compiler, calls from the merged object.
 
-GCC writes the frame of each function (-fstack-usage). A relocation in a function's section that
+The compiler writes the frame of each function. A relocation in a function's section that
 names another function counts as a call of it, whether it is one or takes its address. What the
 firmware does when the module calls it comes on top: those calls go through a table and are not
 seen here.
@@ -51,7 +51,7 @@ def _registers(text: str) -> int:
 def frames(usages: Collection[Path]) -> Mapping[str, int]:
     """Bytes of each function's frame; of functions of one name the largest."""
     found: dict[str, int] = {}
-    for path in filter(Path.exists, usages):  # clang writes none for a file without frames
+    for path in usages:
         for line in path.read_text().splitlines():
             where, size, kind = line.split("\t")
             name = where.rsplit(":", 1)[1].partition(".")[0]

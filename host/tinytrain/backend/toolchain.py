@@ -53,6 +53,11 @@ class Toolchain:
         """The beginning of a command that compiles."""
         return [self.find()]
 
+    def stack_usage(self, name: str) -> list[str]:
+        """Options that write the frames of an object's functions to a .su file of its name."""
+        del name  # which gcc knows
+        return ["-fstack-usage"]
+
     def merger(self, entry: str) -> list[str]:
         """The beginning of a command that merges objects and drops what `entry` does not reach."""
         command = [self.find(), *self.flags, "-r", "-nostdlib", "-Wl,--gc-sections"]

@@ -54,6 +54,14 @@ class ZigToolchain(Toolchain):
         self.find()
         return [sys.executable, "-m", "ziglang", "cc"]
 
+    def stack_usage(self, name: str) -> list[str]:
+        return [w for o in ("-stack-usage-file", f"{Path(name).stem}.su") for w in ("-Xclang", o)]
+
+    def surroundings(self) -> dict[str, str]:
+        # in the folder of the build: objects out of a common cache come without their .su
+        caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), "zig-cache")
+        return {**Toolchain.surroundings(self), **caches}
+
     def merger(self, entry: str) -> list[str]:
         return [
             sys.executable,
