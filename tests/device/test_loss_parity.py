@@ -38,8 +38,9 @@ def pairs():
     for step in range(4):
         yield (lambda x, y=None: (x, y))(x{y})
 print("%.5g" % t.evaluate(pairs()), binascii.crc32(t.state))
-sliced = [loss for loss in t.slices(x{y}, budget_us=1)]
-print("%.5g" % sliced[-1], binascii.crc32(t.state))
+for loss in t.slices(x{y}, budget_us=1):
+    pass  # a list of all would not fit
+print("%.5g" % loss, binascii.crc32(t.state))
 def refused(y):
     before = binascii.crc32(t.state)
     try:
@@ -159,7 +160,4 @@ def test_deploy_verifies_targets(loss, board, tmp_path):
     model = autoencoder(tmp_path / "auto.tflite", 24)
     folder = build(model, f"qemu_{board}", "all", tmp_path / "build", Options(loss)).folder
     with drive.serve(board) as port:
-        assert deploy(folder, port).steps == 3
-
-
-pytestmark = pytest.mark.slow
+        assert deploy(folder, port).outcome.steps == 3

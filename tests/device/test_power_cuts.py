@@ -27,8 +27,9 @@ from .test_checkpoint import DEVICE
 Runner = Callable[..., drive.Result]
 
 FLASH_BYTES, SECTOR = 2 << 20, 4096
-ROM, DISK = 0x60000, 0xA0000  # the bed's ROMFS partition serves as raw flash; then the LittleFS
-ROM_BYTES = DISK - ROM
+# the bed's ROMFS partition serves as raw flash; then the LittleFS
+ROM, ROM_BYTES = (int(word, 0) for word in drive.targets()["pico"].romfs.split(":"))
+DISK = ROM + ROM_BYTES
 
 # state bytes: LittleFS keeps the first inside its metadata, the second in blocks of its own
 SIZES = (tiny_model.STATE_BYTES, 9000)
@@ -335,6 +336,3 @@ def test_every_sector_written_to_fat(run_on: Runner, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     count, *right = result.stdout.split()
     assert int(count) > 5 and right == ["True"] * 3
-
-
-pytestmark = pytest.mark.slow
