@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,8 +141,26 @@ def test_same_plan_every_time() -> None:
     assert plan_arena(blocks) == plan_arena(list(blocks))
 
 
-@pytest.mark.xfail(reason="tiles and overlaps: up to 20 % above the bound for some", strict=False)
-@pytest.mark.parametrize("kind", ZOO)
+# Overlapping layers stand at fixed distances in one storage, which is longer than what is alive at
+# any one tick: these plans are further from their bound than they should be.
+RIGID = pytest.mark.xfail(reason="storages of overlapping layers are longer than the bound")
+RIGID_MODELS = {
+    "mcunet_5fps_128_c10": ("last:1", "last:2", "bias:2", "none"),
+    "mcunet_5fps_128_c2": ("last:1", "last:2", "bias:2", "none"),
+    "mlperf_kws_dscnn_int8": ("last:1", "none"),
+    "mlperf_vww_mobilenetv1_025_96_int8": ("last:1", "last:2", "bias:2", "none"),
+    "tinyengine_mcunet_vww_int8": ("last:1", "last:2", "bias:2", "none"),
+}
+
+
+def rigid(update: str, name: str) -> Any:
+    marks = [RIGID] if update in RIGID_MODELS.get(name, ()) else []
+    return pytest.param(update, name, marks=marks)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[RIGID] if kind == "mobilenet" else []) for kind in ZOO]
+)
 def test_small_models(kind: str) -> None:
     for seed in range(5):
         for update in ("all", "last:1", "none"):
@@ -160,9 +179,10 @@ def may_share(program: Program) -> frozenset[frozenset[str]]:
     return frozenset(pairs)
 
 
-@pytest.mark.xfail(reason="tiles and overlaps: up to 20 % above the bound for some", strict=False)
-@pytest.mark.parametrize("update", ["all", "last:1", "last:2", "bias:2", "none"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("update", "name"),
+    [rigid(u, n) for n in NAMES for u in ("all", "last:1", "last:2", "bias:2", "none")],
+)
 def test_real_models(name: str, update: str) -> None:
     regression = name in ("mlperf_ad01_int8", "tflm_hello_world_int8")
     compiled = compile_model(path_of(name), update, Options("mse" if regression else "softmax"))

@@ -100,8 +100,10 @@ def test_chain_in_place() -> None:
     check(compiled, net.model(x, y).noise(0, 3), np.zeros(3, int))
 
 
-@pytest.mark.xfail(reason="with stride 2 tiles are smaller still", strict=False)
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    "stride",
+    [1, pytest.param(2, marks=pytest.mark.xfail(reason="the planner leaves the two apart"))],
+)
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_depthwise_over_its_input(kernel: int, stride: int) -> None:
     """A wide middle between narrow ends: its input and output lie over each other."""
