@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tinytrain.kernels.header import declarations
@@ -13,6 +15,7 @@ from tinytrain.kernels.reference.depthwise_conv2d import depthwise_conv2d_bwd_we
 from tinytrain.kernels.reference.optimizer import (
     RATE_WORDS,
     Rate,
+    WeightGradient,
     bias_bwd__optimizer,
     conv2d_bwd_weight__optimizer,
     depthwise_conv2d_bwd_weight__optimizer,
@@ -53,64 +56,51 @@ def _room(most: int, step: int, up: int) -> bool:
     return step << up <= room if up > 0 else (step >> -up) < room
 
 
-def _weight_batch(
-    kernel: object, p: Params, dy: Bytes, x: Array, rate: Bytes, w: Array, sums: Bytes
-) -> None:
-    d = sums_of(kernel, p, dy, x, w)
-    if grad_exponent(dy) == declarations().constants["TT_ZERO_EXPONENT"]:
-        return
-    row = p["trained"]["groups"] * p["trained"]["run"]
-    unit = grad_exponent(dy) + p["gradient"]["row_shift"]
-    for at in range(0, d.size, row):
-        _accumulate(sums, d.size, rate, d[at : at + row], at, unit)
-
-
 def _accumulates(rate: Bytes) -> bool:
     return bool(view(rate, np.int32, (RATE_WORDS,))[6])
 
 
-def conv2d_bwd_weight__batch(
-    p: Params,
-    dy: Bytes,
-    x: Array,
-    rate: Bytes,
-    step_mantissa: Array,
-    step_exponent: Array,
-    w: Array,
-    fraction: Array | None,
-    velocity: Array | None,
-    sums: Bytes,
-    d: Array,
-) -> None:
-    """Add the gradient up, or update."""
-    if _accumulates(rate):
-        _weight_batch(conv2d_bwd_weight, p, dy, x, rate, w, sums)
-    else:
-        conv2d_bwd_weight__optimizer(
-            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d
-        )
+def _batch(
+    gradient: WeightGradient, optimize: Callable[..., None], name: str
+) -> Callable[..., None]:
+    """The kernel that adds up what `gradient` gives, or updates with it."""
+
+    def kernel(
+        p: Params,
+        dy: Bytes,
+        x: Array,
+        rate: Bytes,
+        step_mantissa: Array,
+        step_exponent: Array,
+        w: Array,
+        fraction: Array | None,
+        velocity: Array | None,
+        sums: Bytes,
+        d: Array,
+    ) -> None:
+        if not _accumulates(rate):
+            optimize(p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d)
+            return
+        total = sums_of(gradient, p, dy, x, w)
+        if grad_exponent(dy) == declarations().constants["TT_ZERO_EXPONENT"]:
+            return
+        row = p["trained"]["groups"] * p["trained"]["run"]
+        unit = grad_exponent(dy) + p["gradient"]["row_shift"]
+        for at in range(0, total.size, row):
+            _accumulate(sums, total.size, rate, total[at : at + row], at, unit)
+
+    kernel.__name__ = name
+    return kernel
 
 
-def depthwise_conv2d_bwd_weight__batch(
-    p: Params,
-    dy: Bytes,
-    x: Array,
-    rate: Bytes,
-    step_mantissa: Array,
-    step_exponent: Array,
-    w: Array,
-    fraction: Array | None,
-    velocity: Array | None,
-    sums: Bytes,
-    d: Array,
-) -> None:
-    """Add the gradient up, or update."""
-    if _accumulates(rate):
-        _weight_batch(depthwise_conv2d_bwd_weight, p, dy, x, rate, w, sums)
-    else:
-        depthwise_conv2d_bwd_weight__optimizer(
-            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d
-        )
+conv2d_bwd_weight__batch = _batch(
+    conv2d_bwd_weight, conv2d_bwd_weight__optimizer, "conv2d_bwd_weight__batch"
+)
+depthwise_conv2d_bwd_weight__batch = _batch(
+    depthwise_conv2d_bwd_weight,
+    depthwise_conv2d_bwd_weight__optimizer,
+    "depthwise_conv2d_bwd_weight__batch",
+)
 
 
 def bias_bwd__batch(

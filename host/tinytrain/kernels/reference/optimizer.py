@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,9 @@ from tinytrain.kernels.reference.update import (
     rate_set,
     step_of,
 )
+
+WeightGradient = Callable[..., None]
+"""conv2d_bwd_weight or depthwise_conv2d_bwd_weight."""
 
 RATE_WORDS = 7
 SUM_LIMIT = 2**30 - 1
@@ -231,63 +235,44 @@ def _mean(lr: Factor, count: int) -> Factor:
     return rounded, exponent - 16 + extra
 
 
-def sums_of(kernel: object, p: Params, dy: Bytes, x: Array, w: Array) -> Array:
+def sums_of(kernel: WeightGradient, p: Params, dy: Bytes, x: Array, w: Array) -> Array:
     """All sums of a weight's gradient, [rows, groups * run] flat, by the kernel without rate."""
     t = p["trained"]
     d = np.zeros(t["rows"] * t["groups"] * t["run"], np.int32)
     none = np.zeros(0)
-    kernel(p["gradient"], dy, x, None, none, none, w, none, d)  # type: ignore[operator]
+    kernel(p["gradient"], dy, x, None, none, none, w, none, d)
     return d
 
 
-def _weight_optimizer(
-    kernel: object,
-    p: Params,
-    dy: Bytes,
-    x: Array,
-    rate: Bytes,
-    factors: tuple[Array, Array],
-    planes: tuple[Array, Array | None, Array | None],
-) -> None:
-    sums = sums_of(kernel, p, dy, x, planes[0])
-    unit = grad_exponent(dy) + p["gradient"]["row_shift"]
-    update_weights(p["trained"], rate, 1, sums, unit, factors, *planes)
+def _optimizer(gradient: WeightGradient, name: str) -> Callable[..., None]:
+    """The kernel that updates with what `gradient` sums up."""
+
+    def kernel(
+        p: Params,
+        dy: Bytes,
+        x: Array,
+        rate: Bytes,
+        step_mantissa: Array,
+        step_exponent: Array,
+        w: Array,
+        fraction: Array | None,
+        velocity: Array | None,
+        d: Array,
+    ) -> None:
+        del d
+        sums = sums_of(gradient, p, dy, x, w)
+        unit = grad_exponent(dy) + p["gradient"]["row_shift"]
+        factors = (step_mantissa, step_exponent)
+        update_weights(p["trained"], rate, 1, sums, unit, factors, w, fraction, velocity)
+
+    kernel.__name__ = name
+    return kernel
 
 
-def conv2d_bwd_weight__optimizer(
-    p: Params,
-    dy: Bytes,
-    x: Array,
-    rate: Bytes,
-    step_mantissa: Array,
-    step_exponent: Array,
-    w: Array,
-    fraction: Array | None,
-    velocity: Array | None,
-    d: Array,
-) -> None:
-    """The gradient's sums as conv2d_bwd_weight, then the update."""
-    del d
-    factors, planes = (step_mantissa, step_exponent), (w, fraction, velocity)
-    _weight_optimizer(conv2d_bwd_weight, p, dy, x, rate, factors, planes)
-
-
-def depthwise_conv2d_bwd_weight__optimizer(
-    p: Params,
-    dy: Bytes,
-    x: Array,
-    rate: Bytes,
-    step_mantissa: Array,
-    step_exponent: Array,
-    w: Array,
-    fraction: Array | None,
-    velocity: Array | None,
-    d: Array,
-) -> None:
-    """The gradient's sums as depthwise_conv2d_bwd_weight, then the update."""
-    del d
-    factors, planes = (step_mantissa, step_exponent), (w, fraction, velocity)
-    _weight_optimizer(depthwise_conv2d_bwd_weight, p, dy, x, rate, factors, planes)
+conv2d_bwd_weight__optimizer = _optimizer(conv2d_bwd_weight, "conv2d_bwd_weight__optimizer")
+depthwise_conv2d_bwd_weight__optimizer = _optimizer(
+    depthwise_conv2d_bwd_weight, "depthwise_conv2d_bwd_weight__optimizer"
+)
 
 
 def bias_bwd__optimizer(
