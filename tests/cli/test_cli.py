@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support.commands import tinytrain
 from tinytrain.build import open_build
 from tinytrain.sim.trainer import Trainer
 
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fashion.tflite"
-
-
-def tinytrain(
-    *words: object, cwd: Path | None = None, **env: str
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tinytrain.cli", *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=cwd, env=os.environ | env
-    )
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import tinytrain
 from tinytrain.build import build
 from tinytrain.compilation import Options, compile_model
 from tinytrain.errors import BuildError
@@ -23,11 +22,6 @@ heap_bytes = {heap}
 stack_bytes = 8192
 weights = ["file"]
 """
-
-
-def tinytrain(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tinytrain.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def offers(text: str) -> dict[str, int]:

@@ -1,11 +1,12 @@
-"""Builds the hand-written model once per target."""
+"""The hand-written model, built once per target, and boards that are served."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import drive
 import pytest
 import tiny_model
 
@@ -21,3 +22,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return folder
 
     return build
+
+
+@pytest.fixture
+def port(board: str) -> Iterator[str]:
+    """Of the board, which ends with the test."""
+    with drive.serve(board) as port:
+        yield port

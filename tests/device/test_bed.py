@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import drive
 import pytest
+
+from support.commands import mpremote
 
 # sys.implementation._mpy >> 10 of MicroPython 1.25: py/persistentcode.h
 ARCH_NUMBERS = {
@@ -21,11 +21,6 @@ ARCH_NUMBERS = {
 }
 MPY_VERSION = (6, 3)
 PICO_FREE_HEAP = 242016  # measured on a stock Pico, after boot and gc.collect()
-
-
-def mpremote(port: str, *args: str) -> str:
-    command = [sys.executable, "-m", "mpremote", "connect", port, *args]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def test_architecture_is_that_of_the_table(board: str) -> None:

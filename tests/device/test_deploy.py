@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import drive
@@ -61,12 +61,6 @@ def build_selftest(made: Path, tmp_path: Path) -> Path:
     (tmp_path / "main.py").write_text("print('main runs')\n")
     (tmp_path / "selftest.json").write_text(vector(tmp_path).to_json())
     return tmp_path
-
-
-@pytest.fixture
-def port(board: str) -> Iterator[str]:
-    with drive.serve(board) as port:
-        yield port
 
 
 def test_deploy_verifies_bit_for_bit(build_dir: Path, port: str) -> None:

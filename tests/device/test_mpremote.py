@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import http.server
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dist
 import drive
 import pytest
 import tiny_model
+
+from support.commands import mpremote
 
 Tiny = Callable[[str], Path]
 
@@ -24,20 +24,6 @@ x = bytes(i * 5 & 127 for i in range(t.input_shape[-1]))
 print(t.classify(x))
 print("in place" in str(t), t.step(x, 1) > 0)
 """
-
-
-def mpremote(port: str, *args: str | Path) -> str:
-    """What it prints; fails with its complaint if it does."""
-    command = [sys.executable, "-m", "mpremote", "connect", port, *map(str, args)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-@pytest.fixture
-def port(board: str) -> Iterator[str]:
-    with drive.serve(board) as port:
-        yield port
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import drive
@@ -15,6 +13,7 @@ import tiny_model
 from mpremote.romfs import VfsRomWriter
 from test_deploy import build_selftest
 
+from support.commands import mpremote
 from tinytrain.backend.connection import connect
 from tinytrain.backend.deploy import deploy
 from tinytrain.backend.placement import choose, room_of, write_flash
@@ -22,18 +21,6 @@ from tinytrain.backend.romfs import ALIGNMENT, image_bytes, make_image, read_ima
 from tinytrain.errors import BoardError
 
 Tiny = Callable[[str], Path]
-
-
-def mpremote(port: str, *words: object) -> str:
-    command = [sys.executable, "-m", "mpremote", "connect", port, *map(str, words)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    return result.stdout
-
-
-@pytest.fixture
-def port(board: str) -> Iterator[str]:
-    with drive.serve(board) as port:
-        yield port
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
-import drive
 import numpy as np
 import pytest
 
 import tinytrain
+from support.commands import tinytrain as command
 from tinytrain.backend.connection import connect
 from tinytrain.build import build, open_build
 from tinytrain.codegen.checkpoint_file import Checkpoint
@@ -48,17 +45,6 @@ def sample(n: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(MODEL, BOARDS["pico"], "last:2", tmp_path_factory.mktemp("transfer")).folder
-
-
-@pytest.fixture
-def port(board: str) -> Iterator[str]:
-    with drive.serve(board) as port:
-        yield port
-
-
-def command(*words: object) -> subprocess.CompletedProcess[str]:
-    words = (sys.executable, "-m", "tinytrain.cli", *map(str, words))
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
 
 
 def prediction(model: Path, x: np.ndarray) -> list[int]:

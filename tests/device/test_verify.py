@@ -9,12 +9,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import drive
 import pytest
 
+from support.commands import tinytrain
 from tinytrain.build import build
 
 from .test_parity import BOARDS, MODEL
@@ -25,17 +24,6 @@ on_the_pico = pytest.mark.parametrize("board", ["pico"], indirect=True)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(MODEL, BOARDS["pico"], "last:2", tmp_path_factory.mktemp("verify")).folder
-
-
-@pytest.fixture
-def port(board: str) -> Iterator[str]:
-    with drive.serve(board) as port:
-        yield port
-
-
-def tinytrain(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tinytrain.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 @on_the_pico
