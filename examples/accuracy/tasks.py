@@ -118,6 +118,11 @@ def _rates(everything: float, last: float, bias: float, head: float) -> dict[str
     return {"all": everything, "last": last, "bias": bias, "head": head}
 
 
+def _faces(shots: int, epochs: int, rates: dict[str, float]) -> Task:
+    make = partial(faces, shots=shots, epochs=epochs)
+    return Task(f"faces{shots}", f"faces, {shots} shots", make, rates, "last:5")
+
+
 # Without rehearsal the best rate would be the one that learns least: it takes those with it.
 _CLOTHES = _rates(0.003, 0.01, 0.003, 0.01)
 TASKS = (
@@ -130,27 +135,9 @@ TASKS = (
         _CLOTHES,
         "last:5",
     ),
-    Task(
-        "faces5",
-        "faces, 5 shots",
-        partial(faces, shots=5, epochs=40),
-        _rates(0.003, 0.01, 0.01, 0.03),
-        "last:5",
-    ),
-    Task(
-        "faces10",
-        "faces, 10 shots",
-        partial(faces, shots=10, epochs=40),
-        _rates(0.003, 0.03, 0.01, 0.03),
-        "last:5",
-    ),
-    Task(
-        "faces40",
-        "faces, 40 shots",
-        partial(faces, shots=40, epochs=10),
-        _rates(0.003, 0.03, 0.01, 0.1),
-        "last:5",
-    ),
+    _faces(5, 40, _rates(0.003, 0.01, 0.01, 0.03)),
+    _faces(10, 40, _rates(0.003, 0.03, 0.01, 0.03)),
+    _faces(40, 10, _rates(0.003, 0.03, 0.01, 0.1)),
     Task("keywords", "keywords, new voices", keywords, _rates(0.01, 0.03, 0.03, 0.1), "last:5"),
 )
 
