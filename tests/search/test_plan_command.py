@@ -113,7 +113,13 @@ def test_bad_options(
 def begun(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     """The command as a process that has finished some simulations."""
     words = [sys.executable, "-m", "tinytrain.cli", *command(folder, *more)]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        # tests that run in the background were told to ignore Ctrl-C, and their children with them
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     cache = folder / "update.toml.cache"
     for _ in range(600):
         if cache.exists() and cache.read_bytes().count(b"\n") > 2:
