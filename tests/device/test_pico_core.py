@@ -9,6 +9,7 @@ from typing import Any
 
 import drive
 import pytest
+from emulation.targets import BED
 
 unicorn = pytest.importorskip("unicorn")
 arm = pytest.importorskip("unicorn.arm_const")
@@ -20,7 +21,7 @@ CODE, STACK = 0x20000100, 0x20010000
 
 def difftest(*options: str | Path) -> str:
     out = drive.targets()["pico"].out
-    command = ["node", drive.HERE / "pico" / "emu" / "difftest.mjs"]
+    command = ["node", BED / "pico" / "emu" / "difftest.mjs"]
     command += ["--rp2040js", drive.cache_dir() / "node" / "node_modules" / "rp2040js"]
     command += ["--bootrom", out / "bootrom.bin", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
