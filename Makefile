@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mcunet accuracy test check gradients bench cycles lint types format serve dist clean
+.PHONY: help setup demo mcunet accuracy schemes test check gradients bench cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -40,6 +40,11 @@ mcunet: $(VENV)/installed
 accuracy: $(VENV)/installed
 	@tools/apt-install.sh dataset-fashion-mnist espeak-ng
 	@$(PY) examples/accuracy/run.py $(ARGS)
+
+## Compare searched update schemes with last:N and bias:N at equal memory (ARGS='--task keywords')
+schemes: $(VENV)/installed
+	@tools/apt-install.sh dataset-fashion-mnist espeak-ng
+	@$(PY) examples/schemes/run.py $(ARGS)
 
 ## Run the tests, without the long ones (ARGS='-k name' goes to pytest)
 test: setup
