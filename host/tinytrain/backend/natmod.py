@@ -13,12 +13,14 @@ Xtensa it tells literals apart by file and offset, so all of them have to be in 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tinytrain.backend.object_lint import check_object, hide_unused_names
@@ -26,6 +28,7 @@ from tinytrain.backend.stack import worst_stack
 from tinytrain.backend.toolchain import Toolchain, toolchain
 from tinytrain.backend.zig import zig_toolchain
 from tinytrain.errors import BuildError
+from tinytrain.kernels.build_cache import digest, kept, reached
 from tinytrain.resources import micropython_dir, mpy_module_dir
 
 Progress = Callable[[str, int, int], None]  # what, steps done, steps in all
@@ -36,7 +39,10 @@ COMPILERS: Mapping[str, Callable[[str, str], Toolchain]] = {
 }
 ENTRY = "mpy_init"
 QSTRS = "qstrs.config.h"
-MERGED = "module.o"
+MERGED, MODULE, REPORT = "module.o", "module.mpy", "report.json"
+OBJECT, FRAMES = "object.o", "object.su"
+# a change in how modules are made makes new ones
+_OWN_FILES = [Path(__file__).parent / f"{n}.py" for n in ("natmod", "object_lint", "stack", "zig")]
 ONE_LITERAL_SECTION = "SECTIONS { .literal : { *(.literal .literal.*) } }\n"
 
 CODE_FLAGS = (
@@ -113,96 +119,157 @@ def build_natmod(
     relocated). core: see toolchain(). compiler: "gnu" or "zig".
     """
     tools = COMPILERS[compiler](target, core)
-    # the tools run in work_dir
-    sources, compact = [s.absolute() for s in sources], [c.absolute() for c in compact]
-    work_dir, out = work_dir.absolute(), out.absolute()
     work_dir.mkdir(parents=True, exist_ok=True)
-    _mpy_ld(work_dir, tools, "--preprocess", "-o", QSTRS, *map(str, sources))
-    flags = [*_compile_flags(tools, include_dirs), *(f"-D{text}" for text in defines)]
-    commands = [
-        (source, [*flags, "-Os" if source in compact else "-O2"], f"{i:02}-{source.stem}.o")
-        for i, source in enumerate(sources)
-    ]
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        compiled = pool.map(lambda command: _compile(tools, work_dir, *command), commands)
-        for done, name in enumerate(compiled, 1):
-            progress(f"compiling {name}", done, len(commands) + 1)
-    report = _link(tools, work_dir, [(source, name) for source, _, name in commands], bss, out)
-    progress(f"linked {out.name}", len(commands) + 1, len(commands) + 1)
-    return report
-
-
-def _link(
-    tools: Toolchain,
-    work_dir: Path,
-    compiled: Sequence[tuple[Path, str]],
-    bss: Collection[str],
-    out: Path,
-) -> NatmodReport:
-    """compiled: sources and their objects."""
-    _merge(tools, work_dir, [name for _, name in compiled])
-    sizes = check_object(work_dir / MERGED, bss)
-    said = _mpy_ld(work_dir, tools, "--qstrs", QSTRS, "-o", out.name, MERGED)
-    loaded = re.findall(r"^(?:text|rodata|bss) size: +(\d+)$", said, re.MULTILINE)
-    data = (work_dir / out.name).read_bytes()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    usages = [(work_dir / name).with_suffix(".su") for s, name in compiled if s.suffix == ".c"]
-    assembly = [source for source, _ in compiled if source.suffix == ".S"]
-    stack = worst_stack(work_dir / MERGED, usages, assembly)
-    return NatmodReport(tools.target, *sizes, sum(map(int, loaded)), len(data), digest, stack)
-
-
-def _compile_flags(tools: Toolchain, include_dirs: Sequence[Path]) -> list[str]:
-    """Only the compiler's own headers are used besides ours and MicroPython's: no C library."""
-    system = [mpy_module_dir() / "freestanding", tools.include_dir(), micropython_dir()]
-    return [
-        *(*tools.flags, *CODE_FLAGS, *MICROPYTHON_FLAGS, "-nostdinc", "-I."),
-        *(GNU_FLAGS if tools.gnu else ()),
-        *(f"-I{folder.absolute()}" for folder in include_dirs),
-        *(word for folder in system for word in ("-isystem", str(folder))),
-    ]
-
-
-def _compile(tools: Toolchain, work_dir: Path, source: Path, flags: list[str], name: str) -> str:
-    command = [*tools.compiler(), *flags, *tools.stack_usage(name)]
-    command += ["-c", str(source.absolute()), "-o", name]
-    failure = f"{source.name} does not compile for {tools.target}"
-    _run(command, work_dir, failure, tools.surroundings())
-    return source.name
-
-
-def _merge(tools: Toolchain, work_dir: Path, objects: Sequence[str]) -> None:
-    """One relocatable object with what is reachable from the entry."""
-    command = tools.merger(ENTRY)
-    if tools.target == "xtensawin":
-        (work_dir / "literals.ld").write_text(ONE_LITERAL_SECTION)
-        command += ["-Wl,--no-relax", "-Wl,-T,literals.ld"]
-    failure = f"the objects for {tools.target} cannot be merged"
-    _run([*command, *objects, "-o", MERGED], work_dir, failure, tools.surroundings())
-    hide_unused_names(work_dir / MERGED)
-    tools.finish(work_dir / MERGED)
-
-
-def _mpy_ld(work_dir: Path, tools: Toolchain, *arguments: str) -> str:
-    script = micropython_dir() / "tools" / "mpy_ld.py"
-    command = [sys.executable, str(script), "--arch", tools.target, *arguments]
-    return _run(command, work_dir, f"MicroPython's linker refuses the module for {tools.target}")
-
-
-def _run(
-    command: Sequence[str],
-    work_dir: Path,
-    failure: str,
-    environment: Mapping[str, str] | None = None,
-) -> str:
-    result = subprocess.run(
-        command, cwd=work_dir, capture_output=True, text=True, check=False, env=environment
+    system = (mpy_module_dir() / "freestanding", micropython_dir())
+    folders = (work_dir, *include_dirs)
+    builder = _Builder(
+        tools,
+        tools.identity(),
+        work_dir.absolute(),  # where the tools run
+        tuple(folder.absolute() for folder in folders),
+        system,
+        (*_compile_flags(tools), *(f"-D{text}" for text in defines)),
     )
-    if result.returncode != 0:
-        said = (result.stdout + result.stderr).strip()
-        if "Traceback (most recent call last)" in said:  # of a tool in Python: what it ends with
-            said = said.splitlines()[-1]
-        raise BuildError(f"{failure}:\n{said[-4000:]}")
-    return result.stdout
+    builder.collect_qstrs(sources)
+    level = {source: "-Os" if source in compact else "-O2" for source in sources}
+    names = {source.absolute(): builder.name(source, level[source]) for source in sources}
+
+    def make(folder: Path) -> None:
+        def compiled(source: Path) -> Path:
+            return builder.compiled(source.absolute(), level[source], names[source.absolute()])
+
+        objects = []
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            for source, found in zip(sources, pool.map(compiled, sources), strict=True):
+                objects.append(found)
+                progress(f"compiling {source.name}", len(objects), len(sources) + 1)
+        report = builder.link(list(names), objects, bss, out.name)
+        shutil.copyfile(work_dir / MERGED, folder / MERGED)
+        shutil.move(work_dir / out.name, folder / MODULE)
+        (folder / REPORT).write_text(json.dumps(asdict(report)))
+
+    # the linker keeps the file's name in the module
+    words = [builder.identity, out.name, *names.values(), *sorted(bss)]
+    entry = kept("modules", digest(words, [*_linker_files(), *_OWN_FILES]), make, done=REPORT)
+    shutil.copyfile(entry / MERGED, work_dir / MERGED)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(entry / MODULE, out)
+    progress(f"linked {out.name}", len(sources) + 1, len(sources) + 1)
+    return NatmodReport(**json.loads((entry / REPORT).read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Runs the tools in work_dir, for what the cache does not have.
+
+    folders, system: where headers are looked for, in this order. Only the compiler's own are used
+    besides ours and MicroPython's: no C library. flags: everything else.
+    """
+
+    tools: Toolchain
+    identity: str
+    work_dir: Path
+    folders: tuple[Path, ...]
+    system: tuple[Path, ...]
+    flags: tuple[str, ...]
+
+    def collect_qstrs(self, sources: Sequence[Path]) -> None:
+        """Write QSTRS, the names that all sources use."""
+
+        def make(folder: Path) -> None:
+            places = [str(source.absolute()) for source in sources]
+            self.mpy_ld("--preprocess", "-o", str(folder / QSTRS), *places)
+
+        name = digest([self.tools.target], [*_linker_files(), *sources])
+        shutil.copyfile(kept("qstrs", name, make, done=QSTRS) / QSTRS, self.work_dir / QSTRS)
+
+    def name(self, source: Path, level: str) -> str:
+        """For a source's object in the cache."""
+        defines = [f.removeprefix("-D") for f in self.flags]
+        files = reached(source.absolute(), (*self.folders, *self.system), defines)
+        return digest([self.identity, source.name, *self.flags, level], files)
+
+    def compiled(self, source: Path, level: str, name: str) -> Path:
+        """The cache's folder with a source's object and, unless it is assembly, its frames."""
+
+        def make(folder: Path) -> None:
+            tools = self.tools
+            command = [*tools.compiler(), *self.flags, level, *tools.stack_usage(f"{name}.o")]
+            command += [f"-I{place}" for place in self.folders]
+            ours, *rest = self.system
+            for place in (ours, tools.include_dir(), *rest):
+                command += ["-isystem", str(place)]
+            command += ["-c", str(source), "-o", f"{name}.o"]
+            self.run(command, f"{source.name} does not compile for {tools.target}")
+            for path in self.work_dir.glob(f"{name}.*"):
+                shutil.move(path, folder / f"object{path.suffix}")
+
+        return kept("objects", name, make, done=OBJECT)
+
+    def link(
+        self, sources: Sequence[Path], objects: Sequence[Path], bss: Collection[str], out: str
+    ) -> NatmodReport:
+        """Write MERGED and the module `out`."""
+        merged = self.work_dir / MERGED
+        self.merge([str(entry / OBJECT) for entry in objects])
+        sizes = check_object(merged, bss)
+        said = self.mpy_ld("--qstrs", QSTRS, "-o", out, MERGED)
+        loaded = re.findall(r"^(?:text|rodata|bss) size: +(\d+)$", said, re.MULTILINE)
+        data = (self.work_dir / out).read_bytes()
+        usages = [o / FRAMES for o, s in zip(objects, sources, strict=True) if s.suffix == ".c"]
+        assembly = [source for source in sources if source.suffix == ".S"]
+        return NatmodReport(
+            self.tools.target,
+            *sizes,
+            sum(map(int, loaded)),
+            len(data),
+            hashlib.sha256(data).hexdigest(),
+            worst_stack(merged, usages, assembly),
+        )
+
+    def merge(self, objects: Sequence[str]) -> None:
+        """One relocatable object with what is reachable from the entry."""
+        command = self.tools.merger(ENTRY)
+        if self.tools.target == "xtensawin":
+            (self.work_dir / "literals.ld").write_text(ONE_LITERAL_SECTION)
+            command += ["-Wl,--no-relax", "-Wl,-T,literals.ld"]
+        failure = f"the objects for {self.tools.target} cannot be merged"
+        self.run([*command, *objects, "-o", MERGED], failure)
+        hide_unused_names(self.work_dir / MERGED)
+        self.tools.finish(self.work_dir / MERGED)
+
+    def mpy_ld(self, *arguments: str) -> str:
+        """Run MicroPython's linker; what it says."""
+        script = micropython_dir() / "tools" / "mpy_ld.py"
+        command = [sys.executable, str(script), "--arch", self.tools.target, *arguments]
+        return self.run(command, f"MicroPython's linker refuses the module for {self.tools.target}")
+
+    def run(self, command: Sequence[str], failure: str) -> str:
+        """Run a tool; what it says, or a BuildError that begins with `failure`."""
+        result = subprocess.run(
+            command,
+            cwd=self.work_dir,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.tools.surroundings(),
+        )
+        if result.returncode != 0:
+            said = (result.stdout + result.stderr).strip()
+            if "Traceback (most recent call last)" in said:  # of a tool in Python: how it ends
+                said = said.splitlines()[-1]
+            raise BuildError(f"{failure}:\n{said[-4000:]}")
+        return result.stdout
+
+
+def _compile_flags(tools: Toolchain) -> list[str]:
+    """All but the folders."""
+    flags = [*tools.flags, *CODE_FLAGS, *MICROPYTHON_FLAGS, "-nostdinc"]
+    return [*flags, *(GNU_FLAGS if tools.gnu else ())]
+
+
+def _linker_files() -> list[Path]:
+    """What MicroPython's linker consists of."""
+    tree = micropython_dir()
+    tools = [tree / "tools" / name for name in ("mpy_ld.py", "ar_util.py")]
+    return [*tools, tree / "py" / "makeqstrdata.py"]

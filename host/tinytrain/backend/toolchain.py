@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinytrain.errors import BuildError
+from tinytrain.kernels.build_cache import program_identity
 from tinytrain.resources import cache_dir
 
 CORES = {"xtensawin": ("esp32", "esp32s2", "esp32s3")}  # the first is what a target means by itself
@@ -65,6 +66,11 @@ class Toolchain:
 
     def finish(self, merged: Path) -> None:
         """Change a merged object in what MicroPython's linker does not understand: nothing."""
+
+    def identity(self) -> str:
+        """What tells these programs and their settings from all others."""
+        files = (self.find(), *filter(os.path.exists, self.environment.values()))
+        return " ".join((self.target, *map(program_identity, files)))
 
     def surroundings(self) -> dict[str, str]:
         """The environment for the programs."""

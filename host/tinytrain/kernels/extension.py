@@ -1,13 +1,12 @@
 """Compiles C into a module of this Python through cffi's API mode, once for each set of sources.
 
 The C compiler sees cffi's declarations beside the real ones, and so confirms every struct and
-signature. Results are kept in the user's cache, under a hash of everything that went in.
+signature. Results are kept in the user's cache, the objects of the sources too.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.machinery
 import importlib.util
 import io
@@ -18,8 +17,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -28,16 +26,10 @@ from typing import Final
 import cffi
 
 from tinytrain.errors import BuildError
+from tinytrain.kernels.build_cache import digest, kept, program_identity, reached, reached_from
 
+_OBJECT: Final = "object.o"
 _FLAGS: Final = ("-std=c99", "-O2", "-g0", "-fPIC", "-fvisibility=hidden")
-
-
-def cache_dir() -> Path:
-    """Where tinytrain keeps what it has built: $TINYTRAIN_CACHE, or the user's cache."""
-    if own := os.environ.get("TINYTRAIN_CACHE"):
-        return Path(own).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).absolute() / "tinytrain"
 
 
 def build_extension(
@@ -54,34 +46,33 @@ def build_extension(
     The module has `ffi` and `lib`. Several processes may ask for the same module at once.
     """
     command = [*_compiler(), *_FLAGS, *flags]
-    digest = _digest([name, cdef, preamble, *command], sources, include_dirs)
-    module_name = f"_{name}_{digest}"
-    home = cache_dir() / folder / digest
+    folders = [*dict.fromkeys(include_dirs), Path(sysconfig.get_paths()["include"])]
+    tools = f"{platform.machine()} {program_identity(str(shutil.which(command[0])))}"
+    names = {s: digest([tools, s.name, *command], reached(s, folders)) for s in sources}
+    python = f"{sys.implementation.cache_tag} cffi {version('cffi')}"
+    words = [tools, python, name, cdef, preamble, *command, *names.values()]
+    whole = digest(words, reached_from(preamble, folders))
+    module_name = f"_{name}_{whole}"
     file_name = module_name + sysconfig.get_config_var("EXT_SUFFIX")
-    if not (home / file_name).exists():
+
+    def make(home: Path) -> None:
         ffi = cffi.FFI()
         ffi.cdef(cdef)
         ffi.set_source(module_name, preamble)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        # built beside its place and moved there whole: nobody ever sees a half-written module
-        with tempfile.TemporaryDirectory(dir=home.parent) as folder_name:
-            scratch = Path(folder_name) / digest
-            scratch.mkdir()
-            wrapper = scratch / f"{module_name}.c"
-            with contextlib.redirect_stdout(io.StringIO()):  # cffi tells what it writes
-                ffi.emit_c_code(str(wrapper))
-            _compile(command, [wrapper, *sources], include_dirs, scratch / file_name)
-            _publish(scratch, home, file_name)
-    return _load(module_name, home / file_name)
+        wrapper = home / f"{module_name}.c"
+        with contextlib.redirect_stdout(io.StringIO()):  # cffi tells what it writes
+            ffi.emit_c_code(str(wrapper))
+        objects = [_object(command, s, folders, names[s]) for s in sources]
+        _compile(command, [wrapper, *objects], folders, home / file_name)
+
+    return _load(module_name, kept(folder, whole, make, done=file_name) / file_name)
 
 
-def _publish(scratch: Path, home: Path, file_name: str) -> None:
-    try:
-        scratch.rename(home)
-    except OSError:
-        if not (home / file_name).exists():  # what lies there is no build of another process
-            shutil.rmtree(home)
-            scratch.rename(home)
+def _object(command: Sequence[str], source: Path, folders: Sequence[Path], name: str) -> Path:
+    def make(home: Path) -> None:
+        _compile([*command, "-c"], [source], folders, home / _OBJECT)
+
+    return kept("objects", name, make, done=_OBJECT) / _OBJECT
 
 
 def _compiler() -> list[str]:
@@ -97,29 +88,10 @@ def _compiler() -> list[str]:
     raise BuildError("no C compiler found: install gcc (Debian: apt install gcc libc6-dev)")
 
 
-def _digest(words: Sequence[str], sources: Sequence[Path], include_dirs: Sequence[Path]) -> str:
-    """A name for what will be built: from all that it depends on."""
-    state = hashlib.sha256()
-    python = f"{sys.implementation.cache_tag} {platform.machine()} cffi {version('cffi')}"
-    for word in (python, *words):
-        state.update(word.encode() + b"\0")
-    for file in _files(sources, include_dirs):
-        state.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return state.hexdigest()[:20]
-
-
-def _files(sources: Sequence[Path], include_dirs: Sequence[Path]) -> Iterator[Path]:
-    """The sources, and the headers that may be included: beside them and in include_dirs."""
-    yield from sorted(sources)
-    for folder in sorted({*include_dirs, *(s.parent for s in sources)}):
-        yield from sorted(folder.glob("*.h"))
-
-
 def _compile(
-    command: Sequence[str], sources: Sequence[Path], include_dirs: Sequence[Path], output: Path
+    command: Sequence[str], sources: Sequence[Path], folders: Sequence[Path], output: Path
 ) -> None:
-    include_python = sysconfig.get_paths()["include"]
-    includes = [f"-I{path}" for path in (*include_dirs, include_python)]
+    includes = [f"-I{path}" for path in folders]
     words = [*command, *includes, *map(str, sources), "-o", str(output)]
     # the compiler's directory is the output's: whatever it leaves behind goes away with it
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=output.parent)

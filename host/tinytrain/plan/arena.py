@@ -7,6 +7,7 @@ the peak, again and again, as long as the peak has such a chance.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,11 +55,13 @@ def plan_calls(program: Program) -> Arena:
     made = storages(program, chosen)
     best = plan_arena(made)
     rest = [s for s in chances if s.lead > 0]
-    while candidate := _at(_peak(made)[1], rest):
+    load, tick = _peak(made)
+    while candidate := _at(tick, rest):
         rest.remove(candidate)
         chosen = [*chosen, candidate]
         made = storages(program, chosen)
-        if _peak(made)[0] < best.nbytes:
+        load, tick = _peak(made)
+        if load < best.nbytes:
             best = min(best, plan_arena(made), key=lambda arena: arena.nbytes)
     return best
 
@@ -82,7 +85,12 @@ def plan_arena(parts: Sequence[Storage]) -> Arena:
 def tick_loads(parts: Sequence[Storage]) -> Mapping[int, int]:
     """Bytes in use at each tick where something begins to live, so at the peak too."""
     starts = sorted({a for s in parts for a, _ in s.live})
-    return {t: sum(s.extent(t) for s in parts) for t in starts}
+    loads = dict.fromkeys(starts, 0)
+    for storage in parts:
+        spans = (slice(bisect_left(starts, a), bisect_right(starts, b)) for a, b in storage.live)
+        for tick in {tick for span in spans for tick in starts[span]}:
+            loads[tick] += storage.extent(tick)
+    return loads
 
 
 def _peak(parts: Sequence[Storage]) -> tuple[int, int]:

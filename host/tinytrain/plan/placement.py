@@ -36,7 +36,11 @@ def place(storages: Sequence[Storage], bound: int) -> Placement:
     """The best offsets found; bound: what no placement can be below."""
     rivals = _rivals(storages)
     sizes = [s.nbytes for s in storages]
-    tried = [_rounds(sizes, rivals, order, bound) for order in _orders(storages)]
+    tried = []
+    for order in _orders(storages):
+        tried.append(_rounds(sizes, rivals, order, bound))
+        if tried[-1][0] == bound:
+            break
     size, offsets = min(tried, key=lambda pair: pair[0])
     optimal = size == bound
     if not optimal and len(storages) <= EXACT and all(len(s.parts) == 1 for s in storages):

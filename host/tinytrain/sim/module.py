@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Final
 
 from tinytrain.compilation import Compiled
-from tinytrain.kernels.extension import build_extension, cache_dir
-from tinytrain.resources import c_kernels_dir, mpy_module_dir
+from tinytrain.kernels.extension import build_extension
+from tinytrain.resources import c_kernels_dir, cache_dir, mpy_module_dir
 
 CDEF: Final = """
 typedef struct { int32_t mantissa; int32_t exponent; uint32_t dither; int32_t decay_mantissa;
