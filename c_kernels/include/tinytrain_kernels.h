@@ -65,7 +65,8 @@ typedef struct {
  * at most `units` pieces, from number `at` on (0 at first), and leave in `at` where to go on, 0 when
  * all is done. The other fields are theirs and 0 at first; no other argument may change in between,
  * nor may scratch and outputs be touched. The results are those of one call. NULL: everything.
- * A piece is the smallest that a kernel stops at: an element, a pixel, a tap of an output channel. */
+ * A piece is the smallest that a kernel stops at: an element, a pixel, four channels of a single pixel,
+ * a tap of an output channel. */
 typedef struct {
     int32_t at, units;
     int32_t written, shift;
@@ -315,7 +316,7 @@ typedef struct {
  *
  * scale[o] / 2^15 * 2^(exponent + headroom) is the weight scale of output channel o, scale <= 2^15.
  * The builder limits dy and chooses headroom <= 8 so that sum |dy| * 2^headroom * |w| < 2^31 and
- * |dy| * 2^headroom < 2^15. Scratch: one pixel of int32 sums. */
+ * |dy| * 2^headroom < 2^15. Scratch: one pixel of int32 sums, or what a target packs. */
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);

@@ -1,18 +1,22 @@
-/* Gradient of a convolution's input: 1x1 kernels four pixels at a time. */
+/* Gradient of a convolution's input: 1x1 kernels four pixels, of a single one four channels at a time. */
 #include "tt_gradient.h"
 #include "tt_plain.h"
 #include "tt_tile.h"
 
 #define COLUMNS 8 /* input channels at a time: 128 bytes of sums on the stack */
 
-/* g[o][r] = the real-valued gradient of output channel o of pixel r, as in the portable kernel; 0 from
- * `rows` pixels on. */
+/* The real-valued gradient of an output, as in the portable kernel: |dy| * one < 2^15. */
+static inline int32_t real(int32_t dy, int32_t one, int32_t scale) {
+    return (dy * one * scale + (1 << 14)) >> 15;
+}
+
+/* g[o][r] = the real-valued gradient of output channel o of pixel r; 0 from `rows` pixels on. */
 static void scale_pixels(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy,
     const uint16_t *scale, int32_t rows, int32_t *g) {
     int32_t out_c = p->window.out_c, one = 1 << p->headroom;
     for (int32_t r = 0; r < TT_TILE_ROWS; r++) {
         for (int32_t o = 0; o < out_c; o++) {
-            g[o * TT_TILE_ROWS + r] = r < rows ? (*dy++ * one * scale[o] + (1 << 14)) >> 15 : 0;
+            g[o * TT_TILE_ROWS + r] = r < rows ? real(*dy++, one, scale[o]) : 0;
         }
     }
 }
@@ -35,9 +39,47 @@ static void tile_pixels(const tt_conv2d_bwd_input_params *p, const int32_t *g, c
     }
 }
 
+/* What of a single pixel's gradient is not 0, each with the index of its weights; returns how many,
+ * made even. */
+static int32_t pack_factors(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy,
+    const uint16_t *scale, int32_t *factors) {
+    int32_t n = 0, in_c = p->window.in_c, one = 1 << p->headroom;
+    for (int32_t o = 0, at = 0; o < p->window.out_c; o++, at += in_c) {
+        int32_t g = real(dy[o], one, scale[o]);
+        if (g != 0) {
+            factors[2 * n] = g;
+            factors[2 * n + 1] = at;
+            n++;
+        }
+    }
+    if ((n & 1) != 0) {
+        factors[2 * n] = factors[2 * n + 1] = 0;
+        n++;
+    }
+    return n;
+}
+
+static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
+    tt_span span = tt_channels_take(part, p->window.in_c);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
+    int32_t n = pack_factors(p, dy->mantissa, scale, scratch);
+    int32_t sums[COLUMNS * TT_TILE_ROWS];
+    for (int32_t i = span.first; i < span.last; i += COLUMNS * TT_TILE_ROWS) {
+        int32_t count = tt_min(COLUMNS * TT_TILE_ROWS, span.last - i);
+        tt_gradient_row(scratch, n, w + i, count >> 2, sums);
+        tt_grad_push(&writer, sums, count);
+    }
+    tt_grad_pause(&writer, part);
+}
+
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
+    if (tt_takes_channels(win) && (win->in_c & 3) == 0 && ((uintptr_t)w & 3u) == 0u) {
+        single_pixel(p, dy, w, scale, dx, scratch, part);
+        return;
+    }
     if (!tt_takes_tiles(win)) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;

@@ -87,9 +87,10 @@ void tt_conv2d_s32(
     }
 }
 
-/* Add to sums [in_c] what output pixel dy [out_c] sends through tap `tap` of the kernel. */
+/* Add to sums [n] what output pixel dy [out_c] sends through tap `tap` of the kernel, whose weights for
+ * the first of n input channels are at w. */
 static void add_tap(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy, const int8_t *w,
-    const uint16_t *scale, int32_t tap, int32_t *sums) {
+    const uint16_t *scale, int32_t tap, int32_t *sums, int32_t n) {
     int32_t in_c = p->window.in_c, out_c = p->window.out_c;
     int32_t filter = p->window.kernel_h * p->window.kernel_w * in_c;
     int32_t one = 1 << p->headroom;
@@ -99,15 +100,37 @@ static void add_tap(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy, 
         if (g == 0) {                                           /* clipped outputs are common */
             continue;
         }
-        for (int32_t i = 0; i < in_c; i++) {
+        for (int32_t i = 0; i < n; i++) {
             sums[i] = TT_ASSERT_RANGE(sums[i] + (tt_wide)g * row[i]);
         }
+    }
+}
+
+/* The sums of n channels of the input pixel that `rows` and `columns` cover. */
+static void pixel_sums(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
+    const uint16_t *scale, tt_cover rows, tt_cover columns, int32_t *sums, int32_t n) {
+    for (int32_t i = 0; i < n; i++) {
+        sums[i] = 0;
+    }
+    tt_covering c = tt_covering_begin(rows, columns);
+    while (tt_covering_next(&c, &p->window, columns)) {
+        add_tap(p, dy->mantissa + c.pixel * p->window.out_c, w, scale, c.tap, sums, n);
     }
 }
 
 void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
+    if (win->in_h * win->in_w == 1) {
+        tt_span some = tt_channels_take(part, win->in_c);
+        tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
+        int32_t n = some.last - some.first;
+        pixel_sums(p, dy, w + some.first, scale, tt_cover_begin(win->pad_top, win->stride_h),
+            tt_cover_begin(win->pad_left, win->stride_w), scratch, n);
+        tt_grad_push(&writer, scratch, n);
+        tt_grad_pause(&writer, part);
+        return;
+    }
     tt_span span = tt_part_take(part, win->in_h * win->in_w);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
     int32_t y = (int32_t)tt_divide((uint32_t)span.first, (uint32_t)win->in_w);
@@ -116,13 +139,7 @@ void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_gra
     for (int32_t left = span.last - span.first; left > 0; x = 0) {
         tt_cover columns = tt_cover_begin(win->pad_left + x, win->stride_w);
         for (; x < win->in_w && left > 0; x++, left--, tt_cover_next(&columns, win->stride_w)) {
-            for (int32_t i = 0; i < win->in_c; i++) {
-                scratch[i] = 0;
-            }
-            tt_covering c = tt_covering_begin(rows, columns);
-            while (tt_covering_next(&c, win, columns)) {
-                add_tap(p, dy->mantissa + c.pixel * win->out_c, w, scale, c.tap, scratch);
-            }
+            pixel_sums(p, dy, w, scale, rows, columns, scratch, win->in_c);
             tt_grad_push(&writer, scratch, win->in_c);
         }
         tt_cover_next(&rows, win->stride_h);

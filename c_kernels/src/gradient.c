@@ -6,11 +6,14 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
     return writer;
 }
 
-/* Let the shift grow until a sum of this magnitude fits. */
-static void grow(tt_grad_writer *writer, int32_t magnitude) {
+/* Let the shift grow until all of n sums fit. */
+static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
     tt_mantissa *m = writer->grad->mantissa;
-    int32_t shift = writer->shift;
-    while (!tt_grad_fits(writer, magnitude, shift)) {
+    int32_t shift = writer->shift, magnitude = 0;
+    for (; n > 0; n--, sums += step) {
+        magnitude = tt_max(magnitude, tt_abs(*sums));
+    }
+    while (!tt_grad_fits(writer->limit, magnitude, shift)) {
         shift++;
     }
     for (int32_t i = 0; i < writer->written; i++) {
@@ -22,36 +25,32 @@ static void grow(tt_grad_writer *writer, int32_t magnitude) {
 void tt_grad_put(
     tt_grad_writer *writer, int32_t index, const int32_t *sums, int32_t step, int32_t n) {
     tt_mantissa *m = writer->grad->mantissa;
-    tt_grad_writer w = *writer; /* in registers */
-    for (int32_t last = index + n; index < last; index++, sums += step) {
-        int32_t sum = *sums;
-        if (!tt_grad_fits(&w, tt_abs(sum), w.shift)) {
-            grow(writer, tt_abs(sum));
-            w.shift = writer->shift;
+    while (n > 0) {
+        int32_t done = tt_grad_store(sums, step, n, m + index, index, writer->shift, writer->limit);
+        index += done;
+        sums += done * step;
+        n -= done;
+        if (n > 0) {
+            grow(writer, sums, step, n);
         }
-        m[index] = tt_grad_cut(sum, index, 0, w.shift);
     }
 }
 
 void tt_grad_reserve(tt_grad_writer *writer, int32_t n) {
-    tt_mantissa *m = writer->grad->mantissa + writer->written;
-    for (int32_t i = 0; i < n; i++) {
-        m[i] = 0;
-    }
     writer->written += n;
 }
 
 void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
-    int32_t first = writer->written, largest = 0;
-    for (int32_t i = 0; i < n; i++) {
-        largest = tt_max(largest, tt_abs(sums[i]));
-    }
-    if (!tt_grad_fits(writer, largest, writer->shift)) {
-        grow(writer, largest);
-    }
-    writer->written += n;
-    for (int32_t i = 0, shift = writer->shift; i < n; i++) {
-        writer->grad->mantissa[first + i] = tt_grad_cut(sums[i], first + i, 0, shift);
+    tt_mantissa *m = writer->grad->mantissa;
+    while (n > 0) {
+        int32_t at = writer->written;
+        int32_t done = tt_grad_store(sums, 1, n, m + at, at, writer->shift, writer->limit);
+        writer->written += done;
+        sums += done;
+        n -= done;
+        if (n > 0) {
+            grow(writer, sums, 1, n);
+        }
     }
 }
 

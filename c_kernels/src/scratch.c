@@ -11,7 +11,11 @@ int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {
 }
 
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
-    int32_t pixel = 4 * p->window.in_c;
-    int32_t tile = tt_takes_tiles(&p->window) ? 4 * TT_TILE_ROWS * p->window.out_c : 0;
-    return tt_max(pixel, tile);
+    int32_t pixel = 4 * p->window.in_c, packed = 0;
+    if (tt_takes_tiles(&p->window)) {
+        packed = 4 * TT_TILE_ROWS * p->window.out_c;
+    } else if (tt_takes_channels(&p->window)) {
+        packed = 8 * ((p->window.out_c + 1) & ~1);
+    }
+    return tt_max(pixel, packed);
 }

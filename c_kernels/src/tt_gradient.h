@@ -28,11 +28,16 @@ void tt_grad_reserve(tt_grad_writer *writer, int32_t n);
 void tt_grad_put(
     tt_grad_writer *writer, int32_t index, const int32_t *sums, int32_t step, int32_t n);
 
+/* Write the mantissas of n > 0 sums, `step` apart, for a shift and a limit, to m, which is number `index` of its
+ * tensor. Returns how many fit; the next one, if there is one, does not. */
+int32_t tt_grad_store(const int32_t *sums, int32_t step, int32_t n, tt_mantissa *m, int32_t index,
+    int32_t shift, int32_t limit);
+
 #if TT_GRADIENT_BITS == 16
 
 /* Whether a sum of this magnitude fits the limit after a shift. */
-static inline int tt_grad_fits(const tt_grad_writer *writer, int32_t magnitude, int32_t shift) {
-    return (magnitude >> shift) <= writer->limit;
+static inline int tt_grad_fits(int32_t limit, int32_t magnitude, int32_t shift) {
+    return (magnitude >> shift) <= limit;
 }
 
 /* Element `index`, of which `done` bits are cut off already, cut by `more`: toward zero. */
@@ -46,8 +51,8 @@ static inline tt_mantissa tt_grad_cut(int32_t x, int32_t index, int32_t done, in
 #else
 
 /* Rounding up adds at most one unit. */
-static inline int tt_grad_fits(const tt_grad_writer *writer, int32_t magnitude, int32_t shift) {
-    return (magnitude >> shift) <= writer->limit - (shift > 0);
+static inline int tt_grad_fits(int32_t limit, int32_t magnitude, int32_t shift) {
+    return (magnitude >> shift) <= limit - (shift > 0);
 }
 
 /* As above, rounded: |x| becomes floor((|x| + r) / 2^more), r being bits done .. done + more - 1 of
@@ -65,7 +70,7 @@ static inline tt_mantissa tt_grad_cut(int32_t x, int32_t index, int32_t done, in
 
 /* Append one sum. */
 static inline void tt_grad_push_one(tt_grad_writer *writer, int32_t sum) {
-    if (!tt_grad_fits(writer, tt_abs(sum), writer->shift)) {
+    if (!tt_grad_fits(writer->limit, tt_abs(sum), writer->shift)) {
         tt_grad_push(writer, &sum, 1);
     } else {
         int32_t i = writer->written++;

@@ -22,4 +22,12 @@ static inline tt_span tt_part_take(tt_part *part, int32_t total) {
     return span;
 }
 
+/* The channels of a map of one pixel, four in a piece: first <= i < last. */
+static inline tt_span tt_channels_take(tt_part *part, int32_t channels) {
+    tt_span span = tt_part_take(part, (channels + 3) >> 2);
+    span.first *= 4;
+    span.last = tt_min(span.last * 4, channels);
+    return span;
+}
+
 #endif

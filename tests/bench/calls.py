@@ -144,6 +144,9 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
         arg if offset is None else compiled.ffi.cast("void *", base + offset)
         for arg, offset in zip(call.args, image.at, strict=True)
     ]
+    function = declarations().function(call.kernel)
+    if function.in_parts and len(args) == len(function.parameters):
+        args[-1] = None  # once for all: at the end the part is what it was at first
     compiled.call(call.kernel, *args)
     return zlib.crc32(raw[: image.checked])
 
@@ -154,9 +157,15 @@ def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> N
     for index, name in enumerate(kernels):
         function = declarations().function(name)
         args = ", ".join(f"({p.type.text})a[{i}]" for i, p in enumerate(function.parameters))
-        result = "" if function.result.base == "void" else "return (uint32_t)"
-        stop = "" if result else " break;"
-        cases.append(f"        case {index}u: {result}{name}({args});{stop}")
+        call = f"{name}({args})"
+        if function.result.base != "void":
+            statement = f"return (uint32_t){call};"
+        elif function.in_parts:  # until all is done, if there is a part
+            part = f"((tt_part *)a[{len(function.parameters) - 1}])"
+            statement = f"do {call}; while ({part} != NULL && {part}->at != 0); break;"
+        else:
+            statement = f"{call}; break;"
+        cases.append(f"        case {index}u: {statement}")
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))

@@ -107,6 +107,14 @@ class Maker:
             window |= {f"stride_{axis}": stride, f"pad_{before}": pad}
         return window
 
+    def fully_connected(self) -> Params:
+        """A 1x1 kernel on a single pixel."""
+        window = {"in_c": 4 * self.int(1, 20) - self.pick(0, 0, 1), "out_c": self.int(1, 20)}
+        for axis, before in (("h", "top"), ("w", "left")):
+            window |= {f"{what}_{axis}": 1 for what in ("in", "out", "kernel", "stride")}
+            window |= {f"pad_{before}": 0}
+        return window
+
     def rate(self) -> NDArray[np.uint8]:
         mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
         words = [mantissa, self.int(-60, 0), self.int(-(2**31), INT32_MAX)]
@@ -174,7 +182,11 @@ def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Ar
 
 
 def _conv_window(m: Maker) -> Params:
-    return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
+    match m.int(0, 7):
+        case 7:
+            return m.fully_connected()
+        case _:
+            return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
 
 def _depthwise_window(m: Maker) -> Params:

@@ -51,7 +51,7 @@ def internals(narrow: bool, bits: int = 16) -> Any:
     return build_extension(
         "tt_internals",
         WRITER % f"int{bits}_t" + UPDATE + "\n".join(prototypes),
-        [sources_dir() / "gradient.c", sources_dir() / "update.c"],
+        [sources_dir() / f"{n}.c" for n in ("gradient", "gradient_store", "update")],
         [include_dir(), sources_dir()],
         (f"-DTT_NARROW={int(narrow)}", f"-DTT_GRADIENT_BITS={bits}"),
         preamble='#include "tt_gradient.h"\n#include "tt_update.h"\n' + "\n".join(wrappers),

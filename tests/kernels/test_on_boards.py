@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from bench.calls import Call, build_module, expected_crc, make_image, run_calls
+from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import gradient_bits, library
 
 from .cases import CASES, Maker
@@ -45,8 +46,15 @@ class Random(Maker):
 
 
 def random_calls(kernel: str, n: int) -> list[Call]:
+    """Every other one in parts, if the kernel knows them."""
     seed = zlib.crc32(kernel.encode())
-    return [Call(kernel, CASES[kernel](Random(seed + i))) for i in range(n)]
+    calls = [Call(kernel, CASES[kernel](Random(seed + i))) for i in range(n)]
+    if not declarations().function(kernel).in_parts:
+        return calls
+    parts = [{"at": 0, "units": 1 + i % 5, "written": 0, "shift": 0} for i in range(0, n, 2)]
+    for call, part in zip(calls[::2], parts, strict=True):
+        call.args.append(part)
+    return calls
 
 
 @pytest.mark.parametrize(
