@@ -105,31 +105,31 @@ void tt_model_call(tt_run *run) {
     case 4:
         /* dense_1: logits */
         tt_part_conv2d_s32(part, &p4, (const int8_t *)(arena + 24), (const int8_t *)(state + 24),
-            (const int32_t *)(state + 32), (int32_t *)(arena + 8));
+            (const int32_t *)(state + 32), (int32_t *)(arena + 0));
         break;
     case 5:
         /* loss -> d#t14 */
-        tt_softmax_cross_entropy(&p5, (const int32_t *)(arena + 8), (const int32_t *)(weights + 88),
-            (const int8_t *)(weights + 96), run->label, (tt_grad *)(arena + 0), &run->loss,
-            (int32_t *)(arena + 16));
+        tt_softmax_cross_entropy(&p5, (const int32_t *)(arena + 0), (const int32_t *)(weights + 88),
+            (const int8_t *)(weights + 96), run->label, (tt_grad *)(arena + 16), &run->loss,
+            (int32_t *)(arena + 8));
         break;
     case 6:
         /* d#t9 */
-        tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 0), (const int8_t *)(state + 24),
-            (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 8),
+        tt_conv2d_bwd_input(&p6, (const tt_grad *)(arena + 16), (const int8_t *)(state + 24),
+            (const uint16_t *)(weights + 100), (tt_grad *)(arena + 68), (int32_t *)(arena + 0),
             part);
         break;
     case 7:
         /* dense_1: weight */
-        tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 0), (const int8_t *)(arena + 24),
+        tt_conv2d_bwd_weight(&p7, (const tt_grad *)(arena + 16), (const int8_t *)(arena + 24),
             &run->rate, (const uint16_t *)(weights + 104), (const int8_t *)(weights + 108),
-            (int8_t *)(state + 24), (int8_t *)(state + 28), (int32_t *)(arena + 8), part);
+            (int8_t *)(state + 24), (int8_t *)(state + 28), (int32_t *)(arena + 0), part);
         break;
     case 8:
         /* dense_1: bias */
-        tt_bias_bwd(&p8, (const tt_grad *)(arena + 0), &run->rate,
+        tt_bias_bwd(&p8, (const tt_grad *)(arena + 16), &run->rate,
             (const uint16_t *)(weights + 112), (const int8_t *)(weights + 116),
-            (int32_t *)(state + 32), (int8_t *)(state + 40), (int32_t *)(arena + 8), part);
+            (int32_t *)(state + 32), (int8_t *)(state + 40), (int32_t *)(arena + 0), part);
         break;
     case 9:
         /* d#t8 */
