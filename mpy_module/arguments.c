@@ -20,9 +20,28 @@ void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access) {
     return view.buf;
 }
 
+void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr first, qstr second,
+    size_t least, size_t most, mp_arg_val_t *given) {
+    mp_arg_t allowed[TT_ARGUMENTS] = {
+        {(uint16_t)first, MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
+        {(uint16_t)second, MP_ARG_OBJ, {.u_obj = mp_const_none}},
+        {MP_QSTR_budget_us, MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(2000)}},
+    };
+    for (size_t i = 0; i < least; i++) {
+        allowed[i].flags |= MP_ARG_REQUIRED;
+    }
+    mp_arg_t latent = {MP_QSTR_latent, MP_ARG_KW_ONLY | MP_ARG_BOOL, {.u_bool = false}};
+    allowed[most] = latent;
+    mp_arg_parse_all(n_args - 1, args + 1, named, most + 1, allowed, given);
+    given[TT_LATENT] = given[most];
+    if (TT_LATENT_BYTES == 0 && given[TT_LATENT].u_bool) {
+        tt_refuse(MP_QSTR_ValueError, TT_NO_LATENT);
+    }
+}
+
 #if TT_LOSS == TT_LOSS_SOFTMAX
-tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
-    (void)x;
+tt_goal tt_get_goal(const mp_arg_val_t *given) {
+    mp_obj_t y = given[TT_Y].u_obj;
     if (!mp_obj_is_small_int(y) && mp_obj_get_type(y) != MP_OBJ_TO_PTR(tt_builtin(MP_QSTR_int))) {
         tt_refuse(MP_QSTR_TypeError, "y: int expected"); /* no bool, no float */
     }
@@ -34,9 +53,8 @@ tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
     return goal;
 }
 #elif TT_LOSS == TT_LOSS_SIGMOID
-tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
-    (void)x;
-    tt_goal goal = {0, tt_get_bytes(y, MP_QSTR_y, TT_CLASSES, MP_BUFFER_READ)};
+tt_goal tt_get_goal(const mp_arg_val_t *given) {
+    tt_goal goal = {0, tt_get_bytes(given[TT_Y].u_obj, MP_QSTR_y, TT_CLASSES, MP_BUFFER_READ)};
     for (size_t i = 0; i < TT_CLASSES; i++) {
         if ((uint8_t)goal.target[i] > 1u) {
             mp_obj_t values[] = {mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(goal.target[i])};
@@ -47,19 +65,17 @@ tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
 }
 #elif TT_LOSS == TT_LOSS_MSE
 /* Without y the model learns towards x; the input in the arena does not last until the loss. */
-tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y) {
+tt_goal tt_get_goal(const mp_arg_val_t *given) {
     tt_goal goal = {0, NULL};
-    if (y != mp_const_none) {
-        goal.target = tt_get_bytes(y, MP_QSTR_y, TT_OUTPUT_BYTES, MP_BUFFER_READ);
+    mp_obj_t y = given[TT_Y].u_obj;
+#if TT_INPUT_BYTES == TT_OUTPUT_BYTES
+    if (y == mp_const_none && !given[TT_LATENT].u_bool) {
+        goal.label = 1;
+        goal.target = tt_get_bytes(given[TT_X].u_obj, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
         return goal;
     }
-#if TT_INPUT_BYTES == TT_OUTPUT_BYTES
-    goal.label = 1;
-    goal.target = tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
-#else
-    (void)x;
-    tt_refuse(MP_QSTR_TypeError, "y: int8 buffer expected");
 #endif
+    goal.target = tt_get_bytes(y, MP_QSTR_y, TT_OUTPUT_BYTES, MP_BUFFER_READ);
     return goal;
 }
 #endif

@@ -58,6 +58,15 @@ typedef struct {
     const int8_t *target;
 } tt_goal;
 
+/* Places of the arguments that methods have in common: x, y (or out), and so on; latent: whether x is
+ * one. */
+enum { TT_X, TT_Y, TT_OUT = TT_Y, TT_BUDGET, TT_LATENT, TT_ARGUMENTS };
+
+/* Only a model that can learn towards its input does without y. */
+#define TT_LEAST_GOAL ((size_t)(TT_LOSS == TT_LOSS_MSE ? 1 : 2))
+
+#define TT_NO_LATENT "no latent: no frozen layers come first"
+
 /* ---- support.c: exceptions, memory, what the two builds name differently ---------------------- */
 
 mp_obj_t tt_builtin(qstr name);
@@ -103,8 +112,13 @@ bool tt_is_str(mp_obj_t object);
 /* A buffer of exactly that many bytes or int8. */
 void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access);
 
-/* y, for one example x; not in builds that only predict. */
-tt_goal tt_get_goal(mp_obj_t x, mp_obj_t y);
+/* The arguments of a method: `least` to `most` of first, second and budget_us, and `latent`, which
+ * has to be named. given: TT_ARGUMENTS of them; what was not given is None, 2000 and false. */
+void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr first, qstr second,
+    size_t least, size_t most, mp_arg_val_t *given);
+
+/* y, for one example; not in builds that only predict. */
+tt_goal tt_get_goal(const mp_arg_val_t *given);
 
 /* A number that is not negative and below a limit, as an IEEE 754 single. */
 uint32_t tt_get_factor(
@@ -119,12 +133,12 @@ tt_trainer *tt_open_trainer(mp_obj_t self_in);
 tt_trainer *tt_use_trainer(mp_obj_t self_in);
 
 #if TT_LOSS != TT_LOSS_NONE
-/* Begin a step for checked arguments: the input is copied into the arena. */
-void tt_begin(tt_trainer *self, mp_obj_t x, tt_goal goal, int32_t accumulate);
+/* Begin a step for checked arguments: x is copied into the arena. */
+void tt_begin(tt_trainer *self, const mp_arg_val_t *given, tt_goal goal, int32_t accumulate);
 #endif
 
 /* The model's output for x, in the arena; index of the largest of its values. */
-const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x);
+const int8_t *tt_run_predict(tt_trainer *self, const mp_arg_val_t *given);
 int32_t tt_largest(const int8_t *output);
 
 /* What the module has of types, one block that begins with the Trainer's. */
@@ -149,7 +163,7 @@ extern const mp_obj_fun_builtin_fixed_t tt_trainer_info_obj;
 
 extern const mp_obj_fun_builtin_fixed_t tt_trainer_quantize_obj;
 #if TT_LOSS != TT_LOSS_NONE
-extern const mp_obj_fun_builtin_fixed_t tt_trainer_evaluate_obj;
+extern const mp_obj_fun_builtin_var_t tt_trainer_evaluate_obj;
 extern const mp_obj_fun_builtin_var_t tt_trainer_slices_obj, tt_trainer_astep_obj;
 void tt_slices_type_init(mp_obj_full_type_t *type);
 #endif

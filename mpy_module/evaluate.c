@@ -20,19 +20,19 @@ typedef struct {
     uint32_t low, high;
 } tt_score;
 
-static void tt_judge(tt_trainer *self, mp_obj_t x, mp_obj_t y, tt_score *score) {
-    tt_goal goal = tt_get_goal(x, y);
+static void tt_judge(tt_trainer *self, const mp_arg_val_t *given, tt_score *score) {
+    tt_goal goal = tt_get_goal(given);
 #if TT_LOSS == TT_LOSS_MSE
-    tt_begin(self, x, goal, 0);
+    tt_begin(self, given, goal, 0);
     tt_step_until(&self->run, TT_LOSS_CALLS);
     score->low += (uint32_t)self->run.loss;
     score->high += score->low < (uint32_t)self->run.loss;
     score->count++;
 #elif TT_LOSS == TT_LOSS_SOFTMAX
-    score->right += tt_largest(tt_run_predict(self, x)) == goal.label;
+    score->right += tt_largest(tt_run_predict(self, given)) == goal.label;
     score->count++;
 #else
-    const int8_t *output = tt_run_predict(self, x);
+    const int8_t *output = tt_run_predict(self, given);
     for (size_t i = 0; i < TT_CLASSES; i++) {
         score->right += (output[i] > TT_OUTPUT_ZERO) == (goal.target[i] != 0);
     }
@@ -64,20 +64,24 @@ static mp_obj_t tt_result(const tt_score *score) {
 }
 
 /* examples: what gives (x, y) pairs. Its code runs in between and may do anything to the Trainer. */
-static mp_obj_t tt_trainer_evaluate(mp_obj_t self_in, mp_obj_t examples) {
-    tt_open_trainer(self_in);
+static mp_obj_t tt_trainer_evaluate(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+    mp_arg_val_t given[TT_ARGUMENTS];
+    tt_open_trainer(args[0]);
+    tt_get_arguments(n_args, args, named, MP_QSTR_examples, MP_QSTR_y, 1, 1, given);
     mp_obj_iter_buf_t buffer;
-    mp_obj_t iterator = tt_getiter(examples, &buffer);
+    mp_obj_t iterator = tt_getiter(given[TT_X].u_obj, &buffer);
     (void)iterator;
     tt_score score = {0, 0, 0, 0};
     mp_obj_t example;
     while ((example = tt_iternext(iterator, &buffer)) != MP_OBJ_STOP_ITERATION) {
         mp_obj_t pair[2]; /* the last one first */
         tt_unpack(example, 2, pair);
-        tt_judge(tt_use_trainer(self_in), pair[1], pair[0], &score);
+        given[TT_X].u_obj = pair[1];
+        given[TT_Y].u_obj = pair[0];
+        tt_judge(tt_use_trainer(args[0]), given, &score);
     }
     return tt_result(&score);
 }
-MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_evaluate_obj, tt_trainer_evaluate);
+MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_evaluate_obj, 1, tt_trainer_evaluate);
 
 #endif

@@ -9,11 +9,11 @@
 typedef struct {
     mp_obj_base_t base;
     mp_obj_t trainer;
-    mp_obj_t x, y;     /* asked again for their memory in each slice: in between it may move */
-    mp_obj_t sleep_ms; /* of asyncio, for await; else MP_OBJ_NULL */
-    uint32_t turn;     /* the Trainer's: while it stays, the step goes on */
-    int32_t budget;    /* microseconds */
-    int32_t units;     /* of the next part */
+    mp_arg_val_t given[TT_ARGUMENTS]; /* x and y are asked for their memory again in each slice */
+    mp_obj_t sleep_ms;                /* of asyncio, for await; else MP_OBJ_NULL */
+    uint32_t turn;                    /* the Trainer's: while it stays, the step goes on */
+    int32_t budget;                   /* microseconds, at most TT_LONGEST */
+    int32_t units;                    /* of the next part */
     bool done;
 } tt_slices;
 
@@ -93,7 +93,7 @@ static mp_obj_t tt_slices_next(mp_obj_t self_in) {
         return MP_OBJ_STOP_ITERATION;
     }
     tt_trainer *trainer = tt_still_running(self);
-    tt_goal goal = tt_get_goal(self->x, self->y);
+    tt_goal goal = tt_get_goal(self->given);
     trainer->run.label = goal.label;
     trainer->run.target = goal.target;
     self->done = tt_slice(self);
@@ -128,21 +128,14 @@ static int32_t tt_get_budget(mp_obj_t value) {
     return (int32_t)(budget < TT_LONGEST ? budget : TT_LONGEST);
 }
 
-/* (x, y, budget_us=2000); y may be missing where the model can learn towards x. */
+/* (x, y, budget_us=2000, *, latent=False); y may be missing where the model can learn towards x. */
 static mp_obj_t tt_make_slices(size_t n_args, const mp_obj_t *args, mp_map_t *named, bool awaited) {
-    mp_arg_t allowed[] = {
-        {MP_QSTR_x, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
-        {MP_QSTR_y, MP_ARG_OBJ, {.u_obj = mp_const_none}},
-        {MP_QSTR_budget_us, MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(2000)}},
-    };
-    mp_arg_val_t given[3];
     tt_trainer *trainer = tt_open_trainer(args[0]);
-    mp_arg_parse_all(n_args - 1, args + 1, named, 3, allowed, given);
     tt_slices *self = mp_obj_malloc(tt_slices, tt_slices_type(trainer));
+    tt_get_arguments(
+        n_args, args, named, MP_QSTR_x, MP_QSTR_y, TT_LEAST_GOAL, TT_BUDGET + 1, self->given);
     self->trainer = args[0];
-    self->x = given[0].u_obj;
-    self->y = given[1].u_obj;
-    self->budget = tt_get_budget(given[2].u_obj);
+    self->budget = tt_get_budget(self->given[TT_BUDGET].u_obj);
     self->units = 1;
     self->done = false;
     self->sleep_ms = MP_OBJ_NULL;
@@ -150,9 +143,9 @@ static mp_obj_t tt_make_slices(size_t n_args, const mp_obj_t *args, mp_map_t *na
         mp_obj_t asyncio = mp_import_name(MP_QSTR_asyncio, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
         self->sleep_ms = mp_load_attr(asyncio, MP_QSTR_sleep_ms);
     }
-    tt_goal goal = tt_get_goal(self->x, self->y);
+    tt_goal goal = tt_get_goal(self->given);
     trainer = tt_use_trainer(args[0]);
-    tt_begin(trainer, self->x, goal, 0);
+    tt_begin(trainer, self->given, goal, 0);
     self->turn = trainer->turn;
     return MP_OBJ_FROM_PTR(self);
 }

@@ -26,16 +26,25 @@ tt_trainer *tt_use_trainer(mp_obj_t self_in) {
     return self;
 }
 
-static void tt_set_input(tt_trainer *self, mp_obj_t x) {
-    const void *input = tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
-    memcpy(self->memory + TT_ARENA_AT + TT_INPUT_OFFSET, input, TT_INPUT_BYTES);
+/* Copy x, of a size, to an offset in the arena. */
+static void tt_put(tt_trainer *self, mp_obj_t x, size_t offset, size_t size) {
+    const void *bytes = tt_get_bytes(x, MP_QSTR_x, size, MP_BUFFER_READ);
+    memcpy(self->memory + TT_ARENA_AT + offset, bytes, size);
 }
 
-const int8_t *tt_run_predict(tt_trainer *self, mp_obj_t x) {
+const int8_t *tt_run_predict(tt_trainer *self, const mp_arg_val_t *given) {
     uint8_t *arena = self->memory + TT_ARENA_AT;
-    tt_set_input(self, x);
+    const int8_t *output = (const int8_t *)(arena + TT_OUTPUT_OFFSET);
+#if TT_LATENT_BYTES
+    if (given[TT_LATENT].u_bool) {
+        tt_put(self, given[TT_X].u_obj, TT_LATENT_OFFSET, TT_LATENT_BYTES);
+        tt_model_decode(self->weights, self->memory, arena);
+        return output;
+    }
+#endif
+    tt_put(self, given[TT_X].u_obj, TT_INPUT_OFFSET, TT_INPUT_BYTES);
     tt_model_predict(self->weights, self->memory, arena);
-    return (const int8_t *)(arena + TT_OUTPUT_OFFSET);
+    return output;
 }
 
 mp_obj_t tt_trainer_make_new(
@@ -57,42 +66,51 @@ mp_obj_t tt_trainer_make_new(
 }
 
 #if TT_LOSS != TT_LOSS_NONE
-void tt_begin(tt_trainer *self, mp_obj_t x, tt_goal goal, int32_t accumulate) {
-    tt_set_input(self, x);
+void tt_begin(tt_trainer *self, const mp_arg_val_t *given, tt_goal goal, int32_t accumulate) {
+    int32_t first = 0; /* call */
+#if TT_LATENT_BYTES
+    if (given[TT_LATENT].u_bool) {
+        tt_put(self, given[TT_X].u_obj, TT_LATENT_STEP_OFFSET, TT_LATENT_BYTES);
+        first = TT_LATENT_CALLS;
+    } else
+#endif
+    {
+        tt_put(self, given[TT_X].u_obj, TT_INPUT_OFFSET, TT_INPUT_BYTES);
+    }
     uint8_t *arena = self->memory + TT_ARENA_AT;
     tt_step_begin(&self->run, self->weights, self->memory, arena, &self->rate, accumulate);
     self->run.label = goal.label;
     self->run.target = goal.target;
+    self->run.call = first;
 }
 
-static mp_obj_t tt_learn(size_t n_args, const mp_obj_t *args, int32_t accumulate) {
+static mp_obj_t tt_learn(size_t n_args, const mp_obj_t *args, mp_map_t *named, int32_t accumulate) {
+    mp_arg_val_t given[TT_ARGUMENTS];
     tt_trainer *self = tt_use_trainer(args[0]);
-    tt_goal goal = tt_get_goal(args[1], n_args > 2 ? args[2] : mp_const_none);
-    tt_begin(self, args[1], goal, accumulate);
+    tt_get_arguments(n_args, args, named, MP_QSTR_x, MP_QSTR_y, TT_LEAST_GOAL, 2, given);
+    tt_begin(self, given, tt_get_goal(given), accumulate);
     tt_step_until(&self->run, TT_STEP_CALLS);
     return tt_float(tt_model_loss_bits(self->run.loss));
 }
 #endif
 
-static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
 #if TT_LOSS != TT_LOSS_NONE
-    return tt_learn(n_args, args, 0);
+    return tt_learn(n_args, args, named, 0);
 #else
     (void)n_args;
+    (void)named;
     tt_open_trainer(args[0]);
     tt_refuse(MP_QSTR_ValueError, "built to predict only; build with --update");
 #endif
 }
-/* only a model that can learn towards its input does without y */
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
-    tt_trainer_step_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_step);
+static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_step_obj, 1, tt_trainer_step);
 
 #if TT_BATCH
-static mp_obj_t tt_trainer_accumulate(size_t n_args, const mp_obj_t *args) {
-    return tt_learn(n_args, args, 1);
+static mp_obj_t tt_trainer_accumulate(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+    return tt_learn(n_args, args, named, 1);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(
-    tt_trainer_accumulate_obj, TT_LOSS == TT_LOSS_MSE ? 2 : 3, 3, tt_trainer_accumulate);
+static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_accumulate_obj, 1, tt_trainer_accumulate);
 
 static mp_obj_t tt_trainer_apply(mp_obj_t self_in) {
     tt_trainer *self = tt_use_trainer(self_in);
@@ -102,24 +120,47 @@ static mp_obj_t tt_trainer_apply(mp_obj_t self_in) {
 static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_apply_obj, tt_trainer_apply);
 #endif
 
+static void *tt_get_out(mp_obj_t out, size_t size) {
+    return out == mp_const_none ? NULL : tt_get_bytes(out, MP_QSTR_out, size, MP_BUFFER_WRITE);
+}
+
 /* Without `out` the result is a new array('b'); with it nothing is allocated. */
-static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args) {
-    tt_trainer *self = tt_use_trainer(args[0]);
-    void *out = NULL;
-    if (n_args > 2) {
-        out = tt_get_bytes(args[2], MP_QSTR_out, TT_OUTPUT_BYTES, MP_BUFFER_WRITE);
-    }
-    const int8_t *output = tt_run_predict(self, args[1]);
-    if (n_args > 2) {
-        memcpy(out, output, TT_OUTPUT_BYTES);
-        return args[2];
+static mp_obj_t tt_give(mp_obj_t out, const int8_t *data, size_t size) {
+    if (out != mp_const_none) {
+        memcpy(tt_get_out(out, size), data, size);
+        return out;
     }
     mp_obj_t array = mp_import_name(MP_QSTR_array, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
-    mp_obj_t values[] = {
-        MP_OBJ_NEW_QSTR(MP_QSTR_b), mp_obj_new_bytes((const byte *)output, TT_OUTPUT_BYTES)};
+    mp_obj_t values[] = {MP_OBJ_NEW_QSTR(MP_QSTR_b), mp_obj_new_bytes((const byte *)data, size)};
     return mp_call_function_n_kw(mp_load_attr(array, MP_QSTR_array), 2, 0, values);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_predict_obj, 2, 3, tt_trainer_predict);
+
+static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+    mp_arg_val_t given[TT_ARGUMENTS];
+    tt_trainer *self = tt_use_trainer(args[0]);
+    tt_get_arguments(n_args, args, named, MP_QSTR_x, MP_QSTR_out, 1, 2, given);
+    tt_get_out(given[TT_OUT].u_obj, TT_OUTPUT_BYTES); /* is refused before anything runs */
+    return tt_give(given[TT_OUT].u_obj, tt_run_predict(self, given), TT_OUTPUT_BYTES);
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_predict_obj, 1, tt_trainer_predict);
+
+/* What the frozen layers make of x, for `latent=True`. */
+static mp_obj_t tt_trainer_encode(size_t n_args, const mp_obj_t *args) {
+#if TT_LATENT_BYTES
+    tt_trainer *self = tt_use_trainer(args[0]);
+    mp_obj_t out = n_args > 2 ? args[2] : mp_const_none;
+    tt_get_out(out, TT_LATENT_BYTES);
+    uint8_t *arena = self->memory + TT_ARENA_AT;
+    tt_put(self, args[1], TT_INPUT_OFFSET, TT_INPUT_BYTES);
+    tt_model_encode(self->weights, arena);
+    return tt_give(out, (const int8_t *)(arena + TT_LATENT_OFFSET), TT_LATENT_BYTES);
+#else
+    (void)n_args;
+    tt_open_trainer(args[0]);
+    tt_refuse(MP_QSTR_ValueError, TT_NO_LATENT);
+#endif
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_encode_obj, 2, 3, tt_trainer_encode);
 
 int32_t tt_largest(const int8_t *output) {
     int32_t best = 0;
@@ -131,10 +172,13 @@ int32_t tt_largest(const int8_t *output) {
     return best;
 }
 
-static mp_obj_t tt_trainer_classify(mp_obj_t self_in, mp_obj_t x) {
-    return MP_OBJ_NEW_SMALL_INT(tt_largest(tt_run_predict(tt_use_trainer(self_in), x)));
+static mp_obj_t tt_trainer_classify(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+    mp_arg_val_t given[TT_ARGUMENTS];
+    tt_trainer *self = tt_use_trainer(args[0]);
+    tt_get_arguments(n_args, args, named, MP_QSTR_x, MP_QSTR_y, 1, 1, given);
+    return MP_OBJ_NEW_SMALL_INT(tt_largest(tt_run_predict(self, given)));
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_classify_obj, tt_trainer_classify);
+static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_classify_obj, 1, tt_trainer_classify);
 
 static mp_obj_t tt_trainer_reset(mp_obj_t self_in) {
     tt_trainer *self = tt_any_state(self_in);
@@ -188,7 +232,7 @@ static mp_obj_t tt_shape(const mp_int_t *shape, size_t count) {
 mp_obj_t tt_trainer_dict(void) {
     static const mp_int_t input_shape[] = {TT_INPUT_SHAPE};
     static const mp_int_t output_shape[] = {TT_OUTPUT_SHAPE};
-    mp_obj_t dict = mp_obj_new_dict(28);
+    mp_obj_t dict = mp_obj_new_dict(30);
     tt_store(dict, MP_QSTR_step, MP_OBJ_FROM_PTR(&tt_trainer_step_obj));
 #if TT_BATCH
     tt_store(dict, MP_QSTR_accumulate, MP_OBJ_FROM_PTR(&tt_trainer_accumulate_obj));
@@ -200,6 +244,7 @@ mp_obj_t tt_trainer_dict(void) {
 #endif
     tt_store(dict, MP_QSTR_predict, MP_OBJ_FROM_PTR(&tt_trainer_predict_obj));
     tt_store(dict, MP_QSTR_classify, MP_OBJ_FROM_PTR(&tt_trainer_classify_obj));
+    tt_store(dict, MP_QSTR_encode, MP_OBJ_FROM_PTR(&tt_trainer_encode_obj));
     tt_store(dict, MP_QSTR_quantize, MP_OBJ_FROM_PTR(&tt_trainer_quantize_obj));
 #if TT_LOSS != TT_LOSS_NONE
     tt_store(dict, MP_QSTR_evaluate, MP_OBJ_FROM_PTR(&tt_trainer_evaluate_obj));
@@ -219,6 +264,7 @@ mp_obj_t tt_trainer_dict(void) {
     tt_store(dict, MP_QSTR_output_scale, tt_float(TT_OUTPUT_SCALE_BITS));
     tt_store(dict, MP_QSTR_output_zero_point, MP_OBJ_NEW_SMALL_INT(TT_OUTPUT_ZERO));
     tt_store(dict, MP_QSTR_classes, MP_OBJ_NEW_SMALL_INT(TT_CLASSES));
+    tt_store(dict, MP_QSTR_latent_size, MP_OBJ_NEW_SMALL_INT(TT_LATENT_BYTES));
     tt_store(dict, MP_QSTR_ram, mp_obj_new_int_from_uint(TT_ARENA_BYTES + TT_STATE_BYTES));
     return dict;
 }

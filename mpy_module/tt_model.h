@@ -64,6 +64,15 @@
 #define TT_BATCH 0
 #endif
 
+/* Where frozen layers come first, and 0 otherwise:
+ *   TT_LATENT_BYTES        of the int8 tensor that is all that the others need of the input
+ *   TT_LATENT_OFFSET       of it in the arena between tt_model_encode and tt_model_decode
+ *   TT_LATENT_STEP_OFFSET  of it in the arena before call number TT_LATENT_CALLS of a step
+ */
+#ifndef TT_LATENT_BYTES
+#define TT_LATENT_BYTES 0
+#endif
+
 /* And where TT_LOSS is not NONE:
  *   TT_STEP_CALLS          kernel calls of a step
  *   TT_LOSS_CALLS          those of them until the loss is known: no parameter has changed yet
@@ -100,6 +109,12 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state);
 /* Input at TT_INPUT_OFFSET of the arena to output at TT_OUTPUT_OFFSET; the input may be overwritten.
  * The state is read only. */
 void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
+
+#if TT_LATENT_BYTES
+/* The two halves of tt_model_predict: input to latent, latent to output. */
+void tt_model_encode(const uint8_t *weights, uint8_t *arena);
+void tt_model_decode(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
+#endif
 
 #if TT_LOSS != TT_LOSS_NONE
 /* A step on its way: forward, backward and update in place for the input in the arena. label and

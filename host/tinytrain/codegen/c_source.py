@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tinytrain.codegen.pixels import pixels_of
+from tinytrain.codegen.macros import model_macros
 from tinytrain.codegen.state_hash import state_hash
-from tinytrain.errors import BuildError
-from tinytrain.ir.graph import Graph, Port, plain_name
+from tinytrain.ir.graph import Graph
 from tinytrain.ir.program import (
     Argument,
     Buffer,
     KernelCall,
     Program,
-    Region,
     Runtime,
     Tile,
     View,
 )
 from tinytrain.kernels.header import PART, CType, declarations, part_functions
 from tinytrain.plan.arena import Arena
+from tinytrain.plan.latent import find_latent
 
 STEP_NAMES: Final = {
     Runtime.LABEL: "run->label",
@@ -84,6 +82,7 @@ def _wrap(text: str, indent: int) -> str:
 def generate(graph: Graph, program: Program, arena: Arena) -> Source:
     """Print a planned program."""
     structs = _Structs()
+    latent = find_latent(program)
     predict = [_Printer(arena, structs).call(c) for c in program.predict]
     in_parts = _Printer(arena, structs, STEP_NAMES, in_parts=True)
     step = [_case(number, in_parts.call(c, 8)) for number, c in enumerate(program.step)]
@@ -97,16 +96,13 @@ def generate(graph: Graph, program: Program, arena: Arena) -> Source:
             "",
             *_reset(program),
             "",
-            "void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena) {",
-            "    (void)state;",
-            *predict,
-            "}",
+            *_predict(predict, latent.predict_calls if latent else 0),
             *(_step(step) if program.step else []),
             *(_batch(apply) if program.apply else []),
             "",
         ]
     )
-    macros = _macros(graph, program, arena)
+    macros = model_macros(graph, program, arena)
     digest = hashlib.sha256(body.encode())
     digest.update(repr(sorted(macros.items())).encode())
     digest.update(program.weights.tobytes())
@@ -240,6 +236,30 @@ def _reset(program: Program) -> list[str]:
     ]
 
 
+def _predict(calls: list[str], encoding: int) -> list[str]:
+    """In two halves, where there is a latent between them."""
+    parameters = "const uint8_t *weights, const uint8_t *state, uint8_t *arena"
+    if not encoding:
+        return [f"void tt_model_predict({parameters}) {{", "    (void)state;", *calls, "}"]
+    return [
+        "void tt_model_encode(const uint8_t *weights, uint8_t *arena) {",
+        "    (void)weights;",
+        *calls[:encoding],
+        "}",
+        "",
+        f"void tt_model_decode({parameters}) {{",
+        "    (void)weights;",
+        "    (void)state;",
+        *calls[encoding:],
+        "}",
+        "",
+        f"void tt_model_predict({parameters}) {{",
+        "    tt_model_encode(weights, arena);",
+        "    tt_model_decode(weights, state, arena);",
+        "}",
+    ]
+
+
 def _step(calls: list[str]) -> list[str]:
     return [
         "",
@@ -272,55 +292,6 @@ def _batch(calls: list[str]) -> list[str]:
         "    steps[1] = 0;",
         "}",
     ]
-
-
-def _macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]:
-    macros = {
-        "TT_MODEL_NAME": f'"{plain_name(program.name)}"',
-        "TT_MODEL_ABI": str(declarations().constants["TT_ABI"]),
-        "TT_WEIGHTS_BYTES": str(program.weights.size),
-        "TT_STATE_BYTES": str(program.state_bytes),
-        "TT_ARENA_BYTES": str(arena.nbytes),
-        "TT_LOSS": f"TT_LOSS_{program.loss.name if program.loss else 'NONE'}",
-        "TT_LOSS_BITS": str(program.loss_bits),
-        "TT_CLASSES": str(program.classes),
-        "TT_MODEL_GRADIENT_BITS": str(program.gradients.bits),
-        "TT_MOMENTUM": str(int(program.optimizer.momentum and bool(program.step))),
-        "TT_DECAY": str(int(program.optimizer.decays and bool(program.step))),
-        "TT_BATCH": str(int(bool(program.apply))),
-    }
-    pixels = pixels_of(graph)
-    macros |= {
-        "TT_PIXEL_MULTIPLIER": str(pixels.multiplier),
-        "TT_PIXEL_ZERO": str(pixels.zero),
-        "TT_PIXEL_LOW": str(pixels.low),
-        "TT_PIXEL_HIGH": str(pixels.high),
-    }
-    if program.step:
-        loss = [Runtime.LOSS in c.args.values() for c in program.step].index(True)
-        macros |= {"TT_STEP_CALLS": str(len(program.step)), "TT_LOSS_CALLS": str(loss + 1)}
-    for prefix, port, buffer in (
-        ("TT_INPUT", graph.input, program.input),
-        ("TT_OUTPUT", graph.output, program.output),
-    ):
-        macros |= _port_macros(graph, prefix, port, buffer, arena)
-    return macros
-
-
-def _port_macros(
-    graph: Graph, prefix: str, port: Port, buffer: Buffer, arena: Arena
-) -> dict[str, str]:
-    if buffer.region is not Region.ARENA:
-        raise BuildError(f"{graph.name}: {port.tensor} is a constant; the model computes nothing")
-    quant = graph.tensors[port.tensor].quant
-    (bits,) = struct.unpack("<I", struct.pack("<f", quant.per_tensor))
-    return {
-        f"{prefix}_OFFSET": str(arena.offsets[buffer.name]),
-        f"{prefix}_BYTES": str(buffer.nbytes),
-        f"{prefix}_SHAPE": ", ".join(map(str, port.shape)),
-        f"{prefix}_SCALE_BITS": f"0x{bits:08x}u",
-        f"{prefix}_ZERO": str(quant.zero_point),
-    }
 
 
 def _header(macros: Mapping[str, str]) -> str:

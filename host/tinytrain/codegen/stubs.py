@@ -6,6 +6,7 @@ from tinytrain.codegen.pixels import pixels_of
 from tinytrain.ir.graph import Graph
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Program
+from tinytrain.plan.latent import find_latent
 
 TEMPLATE = '''"""The native module of {name}: {inputs} int8 -> {outputs} int8."""
 
@@ -33,21 +34,29 @@ class Buffer(Protocol):
     output_scale: float
     output_zero_point: int
     classes: int
+    latent_size: int
+    """{latent}"""
     ram: int
     """Bytes of arena and state."""
 
     def __init__(self, weights: str | Buffer) -> None:
         """weights: path of model.ttw (a plain name is looked for in /rom too), or a buffer with its
         content (a memoryview of flash needs no RAM)."""
-    def step(self, x: Buffer, {y}) -> float:
+    def step(self, x: Buffer, {y}, *, latent: bool = False) -> float:
         """Forward, backward and update for one example; returns the loss ({loss}).
 
-        x: {size} int8. y: {wanted}.
+        x: {size} int8, or if `latent` what encode() made of them. y: {wanted}.
         """
-{trains}{methods}{checkpoints}    def predict(self, x: Buffer, out: Buffer | None = None) -> Buffer:
+{trains}{methods}{checkpoints}    def predict(
+        self, x: Buffer, out: Buffer | None = None, *, latent: bool = False
+    ) -> Buffer:
         """The model's int8 output; with `out` nothing is allocated."""
-    def classify(self, x: Buffer) -> int:
+    def classify(self, x: Buffer, *, latent: bool = False) -> int:
         """Index of the largest output."""
+    def encode(self, x: Buffer, out: Buffer | None = None, /) -> Buffer:
+        """What the frozen layers make of x, latent_size int8. All methods take it in place of x
+        with latent=True: the same result, and those layers are not run again. ValueError if there
+        is no latent."""
     def quantize(self, src: Buffer, out: Buffer) -> Buffer:
         """The model's int8 input, in `out`, for {size} pixels or real values; allocates nothing.
 
@@ -66,16 +75,22 @@ class Buffer(Protocol):
 '''
 
 
-TRAINS = '''    def slices(self, x: Buffer, {y}, budget_us: int = 2000) -> Iterator[float | None]:
+TRAINS = '''    def slices(
+        self, x: Buffer, {y}, budget_us: int = 2000, *, latent: bool = False
+    ) -> Iterator[float | None]:
         """step() in slices of about budget_us: yields None after each, after the last one the loss.
 
         x is copied at once, y has to stay. What uses the Trainer in between (step, predict, reset)
         gives the step up, and the next slice raises RuntimeError; so does who drops the iterator.
         Parameters that were updated by then stay so, and the step does not count.
         """
-    def astep(self, x: Buffer, {y}, budget_us: int = 2000) -> Awaitable[float]:
+    def astep(
+        self, x: Buffer, {y}, budget_us: int = 2000, *, latent: bool = False
+    ) -> Awaitable[float]:
         """loss = await trainer.astep(x, y): the same, asyncio's other tasks run between slices."""
-    def evaluate(self, examples: Iterable[tuple[Buffer, {kind}]]) -> float:
+    def evaluate(
+        self, examples: Iterable[tuple[Buffer, {kind}]], *, latent: bool = False
+    ) -> float:
         """{score} of (x, y) pairs; nothing is learned."""
 '''
 SCORES = {
@@ -97,7 +112,7 @@ DEVICE = '''class BlockDevice(Protocol):
     def ioctl(self, operation: int, argument: int, /) -> object: ...
 
 '''
-BATCH = '''    def accumulate(self, x: Buffer, {y}) -> float:
+BATCH = '''    def accumulate(self, x: Buffer, {y}, *, latent: bool = False) -> float:
         """As step, but the gradient is added up for apply(); returns the loss."""
     def apply(self) -> None:
         """Update with the mean gradient of what was accumulated, if anything was."""
@@ -134,6 +149,7 @@ def stub(graph: Graph, program: Program) -> str:
     if program.loss:
         kind = y.removeprefix("y: ").removesuffix(" = None")
         trains = TRAINS.format(y=y, kind=kind, score=SCORES[program.loss])
+    latent = find_latent(program)
     return TEMPLATE.format(
         name=graph.name,
         inputs="x".join(map(str, graph.input.shape)),
@@ -143,6 +159,7 @@ def stub(graph: Graph, program: Program) -> str:
         attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
         trains=trains,
         methods=BATCH.format(y=y) if optimizer.batch else "",
+        latent=f"Bytes of a latent: {latent.tensor}." if latent else "0: there is no latent.",
         low=pixels.low,
         high=pixels.high,
         device=DEVICE if program.loss else "",

@@ -13,6 +13,7 @@ from tinytrain.passes.storage import COUNT_BYTES
 from tinytrain.plan.arena import Arena
 from tinytrain.plan.cycles import estimate
 from tinytrain.plan.explain import optimality, place_of, residents
+from tinytrain.plan.latent import find_latent
 from tinytrain.plan.tables import layer_rows, memory_rows
 
 ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4}
@@ -112,6 +113,7 @@ def make_report(
     def cycles(calls: Sequence[KernelCall]) -> int:
         return estimate(calls, board.target, program.gradients.bits) or 0
 
+    latent = find_latent(program)
     values: dict[str, Value] = {
         "model": program.name,
         "board": board.name,
@@ -134,6 +136,8 @@ def make_report(
         "macs_forward": sum(c.macs for c in program.predict),
         "macs_backward": sum(c.macs for c in program.step if _is_backward(c)),
         "macs_of_tiles": sum(c.extra_macs for c in program.predict),
+        "latent_bytes": latent.nbytes if latent else 0,
+        "latent_macs": sum(c.macs for c in program.step[: latent.step_calls]) if latent else 0,
         "classes": program.classes,
         "arena": optimality(arena),
         "stack_bytes": code.stack_bytes,
@@ -190,6 +194,8 @@ def _work(v: Mapping[str, Value]) -> list[tuple[str, Value]]:
         ("MACs forward", v["macs_forward"]),
         ("  of it by computing tile by tile", v["macs_of_tiles"]),
         ("MACs backward", v["macs_backward"]),
+        ("bytes of a latent (Trainer.encode)", v["latent_bytes"]),
+        ("MACs of a step that it saves", v["latent_macs"]),
         ("cycles of predict, estimated", v["cycles_predict"]),
         ("cycles of step, estimated", v["cycles_step"]),
         ("deepest stack of the module's own code, at most", v["stack_bytes"]),

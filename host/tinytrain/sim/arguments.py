@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,10 @@ import numpy.typing as npt
 from tinytrain.errors import DataError
 
 LONGEST: Final = 1 << 22  # microseconds of a slice
+NO_LATENT: Final = (
+    "there is no latent: no frozen layers come before the first trained one (train fewer layers: "
+    "--update last:N)"
+)
 
 
 def factor(name: str, value: float, below: float = float("inf")) -> np.float32:
@@ -33,6 +38,26 @@ def check_out(out: object, size: int) -> None:
         raise DataError(f"{expected}, not {out.dtype} {out.shape}")
     if not out.flags.writeable:
         raise DataError(f"{expected}; this one is read-only")
+
+
+def checked_input(x: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    """An input of a shape, its batch of 1 included or not, or flat; flat, or DataError."""
+    array, size = np.asarray(x), math.prod(shape)
+    if array.dtype != np.int8:
+        raise DataError(
+            f"the input must be int8, not {array.dtype}; real values go through quantize()"
+        )
+    if array.size != size or array.shape not in (shape, shape[1:], (size,)):
+        raise DataError(f"the input must have shape {shape}, not {array.shape}")
+    return array.reshape(-1)
+
+
+def checked_latent(x: npt.ArrayLike, size: int) -> npt.NDArray[np.int8]:
+    """A latent as encode() returns it, or DataError."""
+    array = np.asarray(x)
+    if array.dtype != np.int8 or array.shape != (size,):
+        raise DataError(f"a latent is {size} int8, not {array.dtype} {array.shape}")
+    return array
 
 
 def checked_budget(budget_us: object) -> int:

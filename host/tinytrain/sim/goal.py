@@ -29,14 +29,14 @@ class Goal:
     target: Int8 | None = None
 
 
-def goal_of(graph: Graph, program: Program, x: Int8, y: Wanted) -> Goal:
-    """Check y for one example x (flat); DataError says what was expected."""
+def goal_of(graph: Graph, program: Program, x: Int8 | None, y: Wanted) -> Goal:
+    """Check y for one example x (flat; None for a latent); DataError says what was expected."""
     match program.loss:
         case Loss.SOFTMAX:
             return Goal(_label(program, y))
         case Loss.SIGMOID:
             return Goal(target=_bits(graph, program, y))
-        case Loss.MSE if y is None:
+        case Loss.MSE if y is None and x is not None:
             return Goal(1, _like_input(graph, x))
         case Loss.MSE:
             return Goal(target=_output(graph, y))
@@ -63,6 +63,8 @@ def _bits(graph: Graph, program: Program, y: Wanted) -> Int8:
 
 
 def _output(graph: Graph, y: Wanted) -> Int8:
+    if y is None:
+        raise DataError("a target is needed beside a latent: it does not have the input")
     array = np.asarray(y)
     if array.dtype != np.int8:
         raise DataError(

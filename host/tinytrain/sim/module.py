@@ -10,6 +10,7 @@ from typing import Final
 
 from tinytrain.compilation import Compiled
 from tinytrain.kernels.extension import build_extension
+from tinytrain.plan.latent import find_latent
 from tinytrain.resources import c_kernels_dir, cache_dir, mpy_module_dir
 
 CDEF: Final = """
@@ -30,6 +31,10 @@ void tt_step_begin(tt_run *run, const uint8_t *weights, uint8_t *state, uint8_t 
 int32_t tt_step_some(tt_run *run, int32_t units);
 void tt_step_until(tt_run *run, int32_t call);
 """
+CDEF_LATENT: Final = """
+void tt_model_encode(const uint8_t *weights, uint8_t *arena);
+void tt_model_decode(const uint8_t *weights, const uint8_t *state, uint8_t *arena);
+"""
 CDEF_BATCH: Final = """
 void tt_model_apply(const uint8_t *weights, uint8_t *state, tt_rate *rate);
 """
@@ -47,6 +52,7 @@ def module_of(compiled: Compiled) -> ModuleType:
         "model",
         CDEF
         + (CDEF_STEP if compiled.program.step else "")
+        + (CDEF_LATENT if find_latent(compiled.program) else "")
         + (CDEF_BATCH if compiled.program.apply else ""),
         sources,
         [folder, mpy_module_dir(), c_kernels_dir() / "include"],

@@ -24,13 +24,16 @@ class Run:
         goal: Goal,
         *,
         accumulate: bool = False,
+        first: int = 0,
     ) -> None:
-        """memory: weights, state and arena with the input, as cffi's pointers."""
+        """memory: weights, state and arena with the input, as cffi's pointers. first: the call to
+        begin with."""
         self._lib = module.lib
         self._run = module.ffi.new("tt_run *")
         self._lib.tt_step_begin(self._run, *memory, rate, int(accumulate))
         self._kept = memory, goal.target
         self._run.label = goal.label
+        self._run.call = first
         if goal.target is not None:
             self._run.target = module.ffi.from_buffer("const int8_t *", goal.target)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,11 +15,15 @@ from tinytrain.codegen.pixels import pixels_of
 from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
 from tinytrain.ir.loss import Loss
-from tinytrain.ir.program import Runtime
+from tinytrain.ir.program import Buffer, Runtime
+from tinytrain.plan.latent import Latent, find_latent
 from tinytrain.sim import checkpoint
 from tinytrain.sim.arguments import (
+    NO_LATENT,
     check_out,
     checked_budget,
+    checked_input,
+    checked_latent,
     quantize_pixels,
     quantize_real,
 )
@@ -38,9 +43,10 @@ class Trainer(Factors):
 
     Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
     input_zero_point, output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse",
-    or "none" for a build that only predicts), ram (bytes of arena and state), state (uint8 view of
-    the trained parameters), lr (learning rate, float32, 0.01 at first), momentum and weight_decay
-    (float32, 0 at first; only builds that reserve them take other values).
+    or "none" for a build that only predicts), ram (bytes of arena and state), latent_size (of what
+    encode() returns; 0: nothing), state (uint8 view of the trained parameters), lr (learning rate,
+    float32, 0.01 at first), momentum and weight_decay (float32, 0 at first; only builds that
+    reserve them take other values).
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -51,8 +57,6 @@ class Trainer(Factors):
         self._weights = np.frombuffer(program.weights.tobytes() + bytes(4), np.uint8)
         self._arena = np.zeros(arena.nbytes // 4 + 1, np.uint32).view(np.uint8)
         self._state = np.zeros(program.state_bytes // 4 + 1, np.uint32).view(np.uint8)
-        self._input = arena.offsets[program.input.name]
-        self._output = arena.offsets[program.output.name]
         source, result = graph.tensors[graph.input.tensor], graph.tensors[graph.output.tensor]
         self.input_shape, self.output_shape = graph.input.shape, graph.output.shape
         self.input_scale = source.quant.per_tensor
@@ -62,6 +66,8 @@ class Trainer(Factors):
         self.classes = program.classes
         self.loss = program.loss.value if program.loss else "none"
         self.ram = arena.nbytes + program.state_bytes
+        self._latent = find_latent(program)
+        self.latent_size = self._latent.nbytes if self._latent else 0
         self._turn = 0  # counts what uses the arena or changes parameters
         self.reset()
 
@@ -111,17 +117,17 @@ class Trainer(Factors):
         if self.compiled.program.loss is None:
             raise DataError("the build only predicts: it has no state to save")
 
-    def step(self, x: npt.ArrayLike, y: Wanted = None) -> float:
+    def step(self, x: npt.ArrayLike, y: Wanted = None, *, latent: bool = False) -> float:
         """Forward, backward and update for one example; returns the loss.
 
-        x: int8 of the input's shape (or flat). y: softmax: the label, 0 .. classes - 1; sigmoid: 0
-        or 1 for every class; mse: int8 in the output's shape and quantization, or None to learn
-        towards the input.
+        x: int8 of the input's shape (or flat), or if `latent` what encode() made of that.
+        y: softmax: the label, 0 .. classes - 1; sigmoid: 0 or 1 for every class; mse: int8 in the
+        output's shape and quantization, or None to learn towards the input.
         """
-        return self._learn(x, y)
+        return self._learn(x, y, latent=latent)
 
     def slices(
-        self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000
+        self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000, *, latent: bool = False
     ) -> Iterator[float | None]:
         """A step in slices of about budget_us microseconds: None after each, then the loss.
 
@@ -130,7 +136,7 @@ class Trainer(Factors):
         drops the iterator. Parameters that were updated by then stay so, the step does not count.
         """
         budget = checked_budget(budget_us)
-        run, turn = self._begin(x, y), self._turn
+        run, turn = self._begin(x, y, latent=latent), self._turn
 
         def check() -> None:
             self._open()
@@ -143,18 +149,20 @@ class Trainer(Factors):
 
         return losses()
 
-    async def astep(self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000) -> float:
+    async def astep(
+        self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000, *, latent: bool = False
+    ) -> float:
         """As step(), but other tasks get their turn after each slice (see slices)."""
-        for loss in self.slices(x, y, budget_us):
+        for loss in self.slices(x, y, budget_us, latent=latent):
             if loss is not None:
                 return loss
             await asyncio.sleep(0)
         raise AssertionError("a step ends with its loss")
 
-    def accumulate(self, x: npt.ArrayLike, y: Wanted = None) -> float:
+    def accumulate(self, x: npt.ArrayLike, y: Wanted = None, *, latent: bool = False) -> float:
         """Forward and backward as step, but the gradients are added up for apply(); the loss."""
         self._need("accumulate", self._optimizer.batch, "--batch")
-        return self._learn(x, y, accumulate=True)
+        return self._learn(x, y, latent=latent, accumulate=True)
 
     def apply(self) -> None:
         """Update with the mean gradient of the examples since the last apply(), if any."""
@@ -163,36 +171,58 @@ class Trainer(Factors):
         weights, state, _ = self._memory()
         self._open().lib.tt_model_apply(weights, state, self._rate())
 
-    def _learn(self, x: npt.ArrayLike, y: Wanted, *, accumulate: bool = False) -> float:
+    def _learn(
+        self, x: npt.ArrayLike, y: Wanted, *, latent: bool, accumulate: bool = False
+    ) -> float:
         calls = len(self.compiled.program.step)
-        return self._loss(self._begin(x, y, accumulate=accumulate).until(calls))
+        return self._loss(self._begin(x, y, latent=latent, accumulate=accumulate).until(calls))
 
-    def _begin(self, x: npt.ArrayLike, y: Wanted, *, accumulate: bool = False) -> Run:
+    def _begin(self, x: npt.ArrayLike, y: Wanted, *, latent: bool, accumulate: bool = False) -> Run:
         module = self._open()
-        goal = self._goal(x, y)
-        self._put(x)
-        return Run(module, self._memory(), self._rate(), goal, accumulate=accumulate)
+        goal = self._goal(x, y, latent=latent)
+        self._put(x, self._known_latent().step if latent else self.compiled.program.input)
+        first = self._known_latent().step_calls if latent else 0
+        rate = self._rate()
+        return Run(module, self._memory(), rate, goal, accumulate=accumulate, first=first)
 
     def _loss(self, loss: int) -> float:
         return loss_value(loss, self.compiled.program.loss_bits)
 
-    def predict(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
-        """Int8 input to the model's int8 output, in the output's shape."""
-        module = self._open()
-        size = self.compiled.program.output.nbytes
+    def predict(self, x: npt.ArrayLike, out: Int8 | None = None, *, latent: bool = False) -> Int8:
+        """Int8 input, or latent, to the model's int8 output, in the output's shape."""
+        lib, result = self._open().lib, self.compiled.program.output
         if out is not None:
-            check_out(out, size)
-        self._put(x)
-        module.lib.tt_model_predict(*self._memory())
-        result = self._arena[self._output : self._output + size].view(np.int8)
-        if out is None:
-            return result.copy().reshape(self.output_shape)
-        np.copyto(out, result.reshape(out.shape))
-        return out
+            check_out(out, result.nbytes)
+        if latent:
+            self._put(x, self._known_latent().predict)
+            lib.tt_model_decode(*self._memory())
+        else:
+            self._put(x, self.compiled.program.input)
+            lib.tt_model_predict(*self._memory())
+        return self._take(result, self.output_shape, out)
 
-    def classify(self, x: npt.ArrayLike) -> int:
+    def encode(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
+        """What the frozen layers make of x, `latent_size` int8: the other methods take it in place
+        of x if `latent` is true, with the same result and without running those layers.
+
+        DataError where there is none: the first layers are trained, or nothing is.
+        """
+        lib, latent = self._open().lib, self._known_latent()
+        if out is not None:
+            check_out(out, latent.nbytes)
+        self._put(x, self.compiled.program.input)
+        weights, _, arena = self._memory()
+        lib.tt_model_encode(weights, arena)
+        return self._take(latent.predict, (latent.nbytes,), out)
+
+    def _known_latent(self) -> Latent:
+        if self._latent is None:
+            raise DataError(NO_LATENT)
+        return self._latent
+
+    def classify(self, x: npt.ArrayLike, *, latent: bool = False) -> int:
         """Index of the largest output, the first of equal ones."""
-        return int(np.argmax(self.predict(x)))
+        return int(np.argmax(self.predict(x, latent=latent)))
 
     def gradients(
         self, x: npt.ArrayLike, y: Wanted = None
@@ -203,10 +233,11 @@ class Trainer(Factors):
         updated. A weight of which a fraction of channels is trained has the others as 0.
         """
         self._open()
-        return gradients(self.compiled, self.state, self._checked(x), self._goal(x, y))
+        goal = self._goal(x, y, latent=False)
+        return gradients(self.compiled, self.state, self._checked(x), goal)
 
-    def evaluate(self, examples: Iterable[Example]) -> float:
-        """How well the model does on (x, y) pairs; nothing is learned.
+    def evaluate(self, examples: Iterable[Example], *, latent: bool = False) -> float:
+        """How well the model does on (x, y) pairs, or (latent, y); nothing is learned.
 
         softmax: the fraction of examples that classify() gets right. sigmoid: the fraction of
         labels, where an output above 0 means 1. mse: the mean loss, a float32 with the lower bits
@@ -218,10 +249,12 @@ class Trainer(Factors):
             case Loss.MSE:
                 steps = self.compiled.program.step
                 calls = [Runtime.LOSS in c.args.values() for c in steps].index(True) + 1
-                return self._loss(mean_loss(examples, lambda x, y: self._begin(x, y).until(calls)))
+                begin = partial(self._begin, latent=latent)
+                return self._loss(mean_loss(examples, lambda x, y: begin(x, y).until(calls)))
             case loss:
-                zero = self.output_zero_point
-                return fraction_right(loss, zero, examples, self._goal, self.predict)
+                goal_of = partial(self._goal, latent=latent)
+                predict = partial(self.predict, latent=latent)
+                return fraction_right(loss, self.output_zero_point, examples, goal_of, predict)
 
     def quantize(self, x: npt.ArrayLike, out: Int8 | None = None) -> Int8:
         """The model's int8 input for real values, or for the pixels of an array of uint8.
@@ -291,25 +324,26 @@ class Trainer(Factors):
             take("uint8_t *", self._arena, require_writable=True),
         )
 
-    def _goal(self, x: npt.ArrayLike, y: Wanted) -> Goal:
-        return goal_of(self.compiled.graph, self.compiled.program, self._checked(x), y)
+    def _goal(self, x: npt.ArrayLike, y: Wanted, *, latent: bool) -> Goal:
+        like = None if latent else self._checked(x)
+        return goal_of(self.compiled.graph, self.compiled.program, like, y)
 
     def _checked(self, x: npt.ArrayLike) -> Int8:
-        array = np.asarray(x)
-        size = self.compiled.program.input.nbytes
-        if array.dtype != np.int8:
-            raise DataError(
-                f"the input must be int8, not {array.dtype}; real values go through quantize()"
-            )
-        if array.size != size or array.shape not in (
-            self.input_shape,
-            self.input_shape[1:],
-            (size,),
-        ):
-            raise DataError(f"the input must have shape {self.input_shape}, not {array.shape}")
-        return array.reshape(-1)
+        return checked_input(x, self.input_shape)
 
-    def _put(self, x: npt.ArrayLike) -> None:
-        flat = self._checked(x)
+    def _put(self, x: npt.ArrayLike, where: Buffer) -> None:
+        is_input = where == self.compiled.program.input
+        flat = self._checked(x) if is_input else checked_latent(x, where.nbytes)
         self._turn += 1
-        self._arena[self._input : self._input + flat.size] = flat.view(np.uint8)
+        self._bytes(where)[:] = flat
+
+    def _take(self, where: Buffer, shape: tuple[int, ...], out: Int8 | None) -> Int8:
+        if out is None:
+            return self._bytes(where).copy().reshape(shape)
+        np.copyto(out, self._bytes(where).reshape(out.shape))
+        return out
+
+    def _bytes(self, where: Buffer) -> Int8:
+        """A buffer of the arena, a view."""
+        start = self.compiled.arena.offsets[where.name]
+        return self._arena[start : start + where.nbytes].view(np.int8)
