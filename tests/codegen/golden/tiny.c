@@ -50,12 +50,17 @@ void tt_model_reset(const uint8_t *weights, uint8_t *state) {
     copy(state + 32, weights + 44, 8);
 }
 
-void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena) {
-    (void)state;
+void tt_model_encode(const uint8_t *weights, uint8_t *arena) {
+    (void)weights;
     /* conv2d_1: t4 1x4x4x2 */
     tt_conv2d_s8(&p0, (const int8_t *)(arena + 308), (const int8_t *)(weights + 0),
         (const int32_t *)(weights + 20), (const int32_t *)(weights + 52),
         (const int8_t *)(weights + 60), (int8_t *)(arena + 276), NULL, (int32_t *)(arena + 0));
+}
+
+void tt_model_decode(const uint8_t *weights, const uint8_t *state, uint8_t *arena) {
+    (void)weights;
+    (void)state;
     /* conv2d_2: t7 1x4x4x2 */
     tt_conv2d_s8(&p1, (const int8_t *)(arena + 276), (const int8_t *)(state + 4),
         (const int32_t *)(state + 12), (const int32_t *)(weights + 64),
@@ -69,6 +74,11 @@ void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *are
     tt_conv2d_s8(&p4, (const int8_t *)(arena + 0), (const int8_t *)(state + 24),
         (const int32_t *)(state + 32), (const int32_t *)(weights + 76),
         (const int8_t *)(weights + 84), (int8_t *)(arena + 4), NULL, NULL);
+}
+
+void tt_model_predict(const uint8_t *weights, const uint8_t *state, uint8_t *arena) {
+    tt_model_encode(weights, arena);
+    tt_model_decode(weights, state, arena);
 }
 
 void tt_model_call(tt_run *run) {
