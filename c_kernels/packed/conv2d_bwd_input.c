@@ -76,7 +76,7 @@ static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
-    if (tt_takes_channels(win) && (win->in_c & 3) == 0 && ((uintptr_t)w & 3u) == 0u) {
+    if (tt_fully_connected(win) && (win->in_c & 3) == 0 && ((uintptr_t)w & 3u) == 0u) {
         single_pixel(p, dy, w, scale, dx, scratch, part);
         return;
     }

@@ -191,10 +191,26 @@ static int next_sums(sums_at *at, const tt_conv2d_bwd_weight_params *p, const tt
     return 1;
 }
 
+/* A fully connected layer: what is added up for a weight is one product. */
+static void update_row_by_row(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, int8_t *fraction, tt_part *part) {
+    tt_span span = tt_part_take(part, p->window.out_c);
+    for (int32_t o = span.first; o < span.last; o++) {
+        tt_step step = tt_step_of(rate, step_mantissa[o], step_exponent[o] + dy->exponent);
+        tt_update_products(rate, step, dy->mantissa[o], p->in_zero, x, p->channels,
+            w + o * p->window.in_c, fraction + o * p->channels);
+    }
+}
+
 void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
     tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
     int8_t *fraction, int32_t *d, tt_part *part) {
     const tt_window *win = &p->window;
+    if (rate != NULL && p->row_shift == 0 && tt_fully_connected(win)) {
+        update_row_by_row(p, dy, x, rate, step_mantissa, step_exponent, w, fraction, part);
+        return;
+    }
     int32_t taps = win->kernel_h * win->kernel_w;
     sums_at at = sums_begin(p, part);
     w += at.o * taps * win->in_c;

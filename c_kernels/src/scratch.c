@@ -1,6 +1,7 @@
 /* How much scratch the kernels with variants for a target ask for. No target replaces this file:
  * the memory plan is the same everywhere. */
 #include "tt_packing.h"
+#include "tt_windows.h"
 
 int32_t tt_conv2d_s8_scratch(const tt_conv2d *p) {
     return tt_packing_bytes(tt_packing_of(&p->window));
@@ -14,7 +15,7 @@ int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
     int32_t pixel = 4 * p->window.in_c, packed = 0;
     if (tt_takes_tiles(&p->window)) {
         packed = 4 * TT_TILE_ROWS * p->window.out_c;
-    } else if (tt_takes_channels(&p->window)) {
+    } else if (tt_fully_connected(&p->window)) {
         packed = 8 * ((p->window.out_c + 1) & ~1);
     }
     return tt_max(pixel, packed);

@@ -56,12 +56,6 @@ static inline int tt_takes_tiles(const tt_window *w) {
            w->in_h * w->in_w > 1;
 }
 
-/* Whether it goes by channels: a fully connected layer of a single row. */
-static inline int tt_takes_channels(const tt_window *w) {
-    return w->kernel_h * w->kernel_w * w->in_h * w->in_w * w->out_h * w->out_w == 1 &&
-           w->pad_top == 0 && w->pad_left == 0;
-}
-
 /* One channel of a depthwise convolution: `rows` rows of `columns` words of the map, two outputs in
  * each word. */
 typedef struct {

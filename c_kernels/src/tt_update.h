@@ -52,6 +52,33 @@ static inline int32_t tt_delta_at(tt_step step, int32_t sum, uint32_t dither) {
 /* The same; advances the dither. */
 int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum);
 
+/* tt_delta_at for many sums, where it shifts down: whether it does, and by how much. Sums below 2^15, small
+ * ones, are shifted by `before`, then with the dither by `shift`, 2 <= shift <= 30; others likewise. */
+typedef struct {
+    int32_t mantissa;
+    int32_t small_before, small_shift, before, shift;
+} tt_divider;
+
+static inline int tt_divides(tt_step step) {
+    return step.shift >= 16 + 2;
+}
+
+static inline tt_divider tt_divider_of(tt_step step) {
+    int32_t over = step.shift - 30;
+    tt_divider d = {(int32_t)step.mantissa, tt_min(tt_max(over, 0), 31), tt_min(step.shift, 30),
+        tt_min(tt_max(over - 16, 0), 31), tt_min(step.shift - 16, 30)};
+    return d;
+}
+
+static inline int32_t tt_divided(const tt_divider *d, int32_t sum, uint32_t dither) {
+    if ((uint32_t)sum + 0x7fffu <= 0xfffeu) { /* |sum| < 2^15 */
+        int32_t scaled = (sum * d->mantissa) >> d->small_before;
+        return (scaled + (int32_t)(dither >> (32 - d->small_shift))) >> d->small_shift;
+    }
+    int32_t scaled = tt_mul_shift16(sum, (uint32_t)d->mantissa) >> d->before;
+    return (scaled + (int32_t)(dither >> (32 - d->shift))) >> d->shift;
+}
+
 /* w -= delta for an int8 weight and its fraction; saturates at +-127, if it moves. */
 static inline void tt_update_weight(int32_t delta, int8_t *w, int8_t *fraction) {
     if (delta == 0) {
@@ -72,5 +99,9 @@ static inline void tt_update_weight(int32_t delta, int8_t *w, int8_t *fraction) 
 /* Update n weights side by side by their sums, each with the next dither. */
 void tt_update_weights(
     tt_rate *rate, tt_step step, const int32_t *sums, int32_t n, int8_t *w, int8_t *fraction);
+
+/* The same for sums g * (x[i] - zero), |g| < 2^15. */
+void tt_update_products(tt_rate *rate, tt_step step, int32_t g, int32_t zero, const int8_t *x,
+    int32_t n, int8_t *w, int8_t *fraction);
 
 #endif

@@ -4,6 +4,12 @@
 
 #include "tt_arithmetic.h"
 
+/* A fully connected layer of a single row. */
+static inline int tt_fully_connected(const tt_window *w) {
+    return w->kernel_h * w->kernel_w * w->in_h * w->in_w * w->out_h * w->out_w == 1 &&
+           w->pad_top == 0 && w->pad_left == 0;
+}
+
 /* First input row (column) of the window of output row (column) `out`; may lie outside. */
 static inline int32_t tt_window_top(const tt_window *w, int32_t out) {
     return out * w->stride_h - w->pad_top;

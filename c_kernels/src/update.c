@@ -44,43 +44,19 @@ int32_t tt_delta(tt_rate *rate, tt_step step, int32_t sum) {
     return tt_delta_at(step, sum, tt_dither(rate));
 }
 
-/* How tt_delta_at divides one kind of sums, where it shifts down: by `before`, then with the dither by
- * `shift`, 2 <= shift <= 30. */
-typedef struct {
-    int32_t before, shift;
-} division;
-
-static inline division division_of(int32_t shift) {
-    division d = {0, shift};
-    if (shift > 30) {
-        d.before = tt_min(shift - 30, 31);
-        d.shift = 30;
-    }
-    return d;
-}
-
 void tt_update_weights(
     tt_rate *rate, tt_step step, const int32_t *sums, int32_t n, int8_t *w, int8_t *fraction) {
-    if (step.shift < 16 + 2) {
+    if (!tt_divides(step)) {
         for (int32_t i = 0; i < n; i++) {
             tt_update_weight(tt_delta(rate, step, sums[i]), w + i, fraction + i);
         }
         return;
     }
-    division small = division_of(step.shift), large = division_of(step.shift - 16);
-    int32_t mantissa = (int32_t)step.mantissa;
+    tt_divider divider = tt_divider_of(step);
     uint32_t dither = rate->dither;
     for (int32_t i = 0; i < n; i++) {
-        int32_t sum = sums[i], delta;
         dither += TT_DITHER_STEP;
-        if ((uint32_t)sum + 0x7fffu <= 0xfffeu) { /* |sum| < 2^15 */
-            int32_t scaled = (sum * mantissa) >> small.before;
-            delta = (scaled + (int32_t)(dither >> (32 - small.shift))) >> small.shift;
-        } else {
-            int32_t scaled = tt_mul_shift16(sum, step.mantissa) >> large.before;
-            delta = (scaled + (int32_t)(dither >> (32 - large.shift))) >> large.shift;
-        }
-        tt_update_weight(delta, w + i, fraction + i);
+        tt_update_weight(tt_divided(&divider, sums[i], dither), w + i, fraction + i);
     }
     rate->dither = dither;
 }
