@@ -104,8 +104,8 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     int32_t *scratch);
 int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p);
 
-/* Bytes of memory by which y may begin before x so that both may overlap, a multiple of 4; -1 if
- * they must be apart. Output pixels are written in order, each channel of one after all that reads
+/* Bytes of memory by which y may begin before x so that both may overlap, a multiple of 4; a common
+ * multiple of 4 and in_c may be added; -1 if they must be apart. Output pixels are written in order, each channel of one after all that reads
  * this or an earlier pixel's window in this channel (channels in any order): y then only ever
  * replaces what no window needs any more. */
 int32_t tt_depthwise_conv2d_s8_lead(const tt_conv2d *p);

@@ -20,7 +20,7 @@ from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
 from tinytrain.passes.update import Scheme, freeze, parse_scheme
 from tinytrain.patching import choose_chains
-from tinytrain.plan.arena import Arena, plan_program
+from tinytrain.plan.arena import Arena, plan_best
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,7 @@ def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program
     choices = dict.fromkeys(
         choose_chains(graph, whole, options.patches, overlap=overlap) for overlap in (False, True)
     )
-    programs = [whole, *(with_chains(chains=chains) for chains in choices if chains)]
-    plans = [plan_program(program) for program in programs]
-    return min(plans, key=lambda plan: (plan[1].nbytes, sum(c.macs for c in plan[0].predict)))
+    return plan_best([whole, *(with_chains(chains=chains) for chains in choices if chains)])
 
 
 def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:

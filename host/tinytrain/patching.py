@@ -27,7 +27,8 @@ from tinytrain.passes.patches import (
     work_bytes,
 )
 from tinytrain.passes.storage import aligned
-from tinytrain.plan.lifetime import sharings, storages
+from tinytrain.plan.arena import tick_loads
+from tinytrain.plan.lifetime import lifetimes, sharings
 
 LONGEST = 10  # layers in a chain; the overlap of tiles grows with each
 GROWTH = 1.02  # by which the peak is relaxed while tiles cost too much
@@ -104,7 +105,7 @@ def choose_chains(
 
 def _timelines(graph: Graph, program: Program) -> list[_Timeline]:
     """Of predict, and of step if there is one; ticks run through both."""
-    shared = storages(program, sharings(program))
+    loads = tick_loads(lifetimes(program, None), sharings(program))
     kernels = _forward_kernels(graph)
     found, start = [], 0
     for calls in (program.predict, program.step):
@@ -122,7 +123,7 @@ def _timelines(graph: Graph, program: Program) -> list[_Timeline]:
         if program.output.name in touched:
             touched[program.output.name].append(ticks[-1])
         spans = {name: (min(at), max(at)) for name, at in touched.items() if name in sizes}
-        live = {t: sum(s.extent(t) for s in shared) for t in ticks}
+        live = {t: loads[t] for t in ticks}
         if calls:
             found.append(_Timeline(nodes, spans, sizes, live))
         start += len(calls)

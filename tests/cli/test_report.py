@@ -38,7 +38,7 @@ def test_figures_add_up(built: Build) -> None:
         v["cycles_predict"], rel=1e-3
     )
     assert max(row["offset"] + row["bytes"] for row in v["memory"]) == v["arena_bytes"]
-    assert v["lower_bound_bytes"] == built.compiled.arena.lower_bound
+    assert v["lower_bound_bytes"] == built.compiled.arena.least
 
 
 def test_text_and_page_have_the_same_figures(built: Build) -> None:

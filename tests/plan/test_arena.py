@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, permutations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +18,13 @@ from tinytrain.compilation import Options, compile_model
 from tinytrain.ir.program import Buffer, Program, Region
 from tinytrain.plan.arena import Arena, plan_arena
 from tinytrain.plan.lifetime import Part, Storage, lifetimes
-from tinytrain.plan.placement import EXACT
 
 # of real models, and of random ones of a few kilobytes, compared with the lower bound
 SLACK, SMALL_SLACK = 1.02, 1.05
 
 
 def storage(name: str, nbytes: int, *live: tuple[int, int]) -> Storage:
-    return Storage((Part(Buffer(name, Region.ARENA, nbytes, "int8_t"), 0, live),))
+    return Storage((Part(Buffer(name, Region.ARENA, nbytes, "int8_t"), live),))
 
 
 def check(arena: Arena, *, shared: frozenset[frozenset[str]] = frozenset()) -> None:
@@ -40,11 +38,13 @@ def check(arena: Arena, *, shared: frozenset[frozenset[str]] = frozenset()) -> N
             pair = sorted((arena.offsets[x.buffer.name], x.nbytes) for x in (p, q))
             apart = pair[0][0] + pair[0][1] <= pair[1][0]
             assert apart or frozenset((p.buffer.name, q.buffer.name)) in shared, tick
-        used = sum(s.extent(tick) for s in arena.storages)
+        places = [(arena.offsets[p.buffer.name], p.nbytes) for p in here]
+        used = len({byte for at, n in places for byte in range(at, at + n, 4)}) * 4
         peak = max(peak, used)
         if tick == arena.peak_tick:
-            assert used == arena.lower_bound
-    assert arena.lower_bound == peak <= arena.nbytes
+            assert used >= arena.lower_bound
+    assert arena.lower_bound <= peak <= arena.nbytes
+    assert arena.lower_bound <= arena.least <= arena.nbytes
     for p in parts:
         assert arena.offsets[p.buffer.name] % 4 == 0
         assert 0 <= arena.offsets[p.buffer.name] <= arena.nbytes - p.buffer.nbytes
@@ -102,7 +102,7 @@ def test_the_optimum_is_found_and_known(blocks: list[Storage]) -> None:
 
 
 @examples(40)
-@given(storages(largest=EXACT))
+@given(storages(largest=30))
 def test_what_is_called_optimal_is(blocks: list[Storage]) -> None:
     """Nothing that is found by chance is better."""
     arena = plan_arena(blocks)
@@ -141,39 +141,20 @@ def test_same_plan_every_time() -> None:
     assert plan_arena(blocks) == plan_arena(list(blocks))
 
 
-# Overlapping layers stand at fixed distances in one storage, which is longer than what is alive at
-# any one tick: these plans are further from their bound than they should be.
-RIGID = pytest.mark.xfail(reason="storages of overlapping layers are longer than the bound")
-RIGID_MODELS = {
-    "mcunet_5fps_128_c10": ("last:1", "last:2", "bias:2", "none"),
-    "mcunet_5fps_128_c2": ("last:1", "last:2", "bias:2", "none"),
-    "mlperf_kws_dscnn_int8": ("last:1", "none"),
-    "mlperf_vww_mobilenetv1_025_96_int8": ("last:1", "last:2", "bias:2", "none"),
-    "tinyengine_mcunet_vww_int8": ("last:1", "last:2", "bias:2", "none"),
-}
-
-
-def rigid(update: str, name: str) -> Any:
-    marks = [RIGID] if update in RIGID_MODELS.get(name, ()) else []
-    return pytest.param(update, name, marks=marks)
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[RIGID] if kind == "mobilenet" else []) for kind in ZOO]
-)
+@pytest.mark.parametrize("kind", ZOO)
 def test_small_models(kind: str) -> None:
     for seed in range(5):
         for update in ("all", "last:1", "none"):
             compiled = ZOO[kind](seed).compiled(update)
             check(compiled.arena, shared=may_share(compiled.program))
-            assert compiled.arena.nbytes <= SMALL_SLACK * compiled.arena.lower_bound
+            assert compiled.arena.nbytes <= SMALL_SLACK * compiled.arena.least
 
 
 def may_share(program: Program) -> frozenset[frozenset[str]]:
     """Pairs of buffers that some call may work on in the same memory."""
     pairs = set()
     for call in (*program.predict, *program.step):
-        for output, source in [*call.inplace, *((o, s) for o, s, _ in call.overlap)]:
+        for output, source in [*call.inplace, *((o.output, o.source) for o in call.overlap)]:
             buffers = [call.args[output], call.args[source]]
             pairs.add(frozenset(b.name for b in buffers if isinstance(b, Buffer)))
     return frozenset(pairs)
@@ -181,15 +162,15 @@ def may_share(program: Program) -> frozenset[frozenset[str]]:
 
 @pytest.mark.parametrize(
     ("update", "name"),
-    [rigid(u, n) for n in NAMES for u in ("all", "last:1", "last:2", "bias:2", "none")],
+    [(u, n) for n in NAMES for u in ("all", "last:1", "last:2", "bias:2", "none")],
 )
 def test_real_models(name: str, update: str) -> None:
     regression = name in ("mlperf_ad01_int8", "tflm_hello_world_int8")
     compiled = compile_model(path_of(name), update, Options("mse" if regression else "softmax"))
     arena = compiled.arena
     check(arena, shared=may_share(compiled.program))
-    assert arena.nbytes <= SLACK * arena.lower_bound
-    assert arena.order_exact and arena.nbytes <= SLACK * arena.order_bound
+    assert arena.nbytes <= SLACK * arena.least
+    assert arena.order_exact and arena.lower_bound == arena.order_bound
     check_calls(compiled.program, arena)
 
 
@@ -208,7 +189,7 @@ def check_calls(program: Program, arena: Arena) -> None:
     """Within a call, buffers are apart unless the call says that they may be one."""
     for call in (*program.predict, *program.step):
         shared = {frozenset(pair) for pair in call.inplace}
-        leads = {frozenset((o, s)): (o, s, lead) for o, s, lead in call.overlap}
+        leads = {frozenset((o.output, o.source)): o for o in call.overlap}
         buffers = {k: b for k, b in call.args.items() if isinstance(b, Buffer)}
         for (k, a), (m, b) in combinations(buffers.items(), 2):
             if a.region is not b.region or a.name == b.name:
@@ -216,11 +197,15 @@ def check_calls(program: Program, arena: Arena) -> None:
             start = [arena.offsets[x.name] if x.offset < 0 else x.offset for x in (a, b)]
             apart = start[0] + a.nbytes <= start[1] or start[1] + b.nbytes <= start[0]
             both_read = a.region is Region.WEIGHTS  # equal constants are stored once
-            if apart or both_read or frozenset((k, m)) in shared:
+            if apart or both_read:
                 continue
-            output, source, lead = leads[frozenset((k, m))]
-            y, x = buffers[output], buffers[source]
-            assert arena.offsets[x.name] - arena.offsets[y.name] >= lead, (call.kernel, k, m)
+            if frozenset((k, m)) in shared:
+                assert start[0] == start[1], (call.kernel, k, m)
+                continue
+            overlap = leads[frozenset((k, m))]
+            y, x = buffers[overlap.output], buffers[overlap.source]
+            beyond = arena.offsets[x.name] - arena.offsets[y.name] - overlap.lead
+            assert beyond >= 0 and beyond % overlap.step == 0, (call.kernel, k, m)
 
 
 @pytest.mark.parametrize("kind", ZOO)

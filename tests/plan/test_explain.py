@@ -35,4 +35,4 @@ def test_the_text_names_call_tensors_and_bytes() -> None:
     for r in residents(compiled.program, compiled.arena, tick):
         assert f"{r.nbytes:,}" in text and r.what in text
     assert f"{compiled.arena.nbytes:,}" in text
-    assert ("optimal" in text) == compiled.arena.proven
+    assert ("optimal" in text) == compiled.arena.optimal

@@ -100,21 +100,18 @@ def test_chain_in_place() -> None:
     check(compiled, net.model(x, y).noise(0, 3), np.zeros(3, int))
 
 
-@pytest.mark.parametrize(
-    "stride",
-    [1, pytest.param(2, marks=pytest.mark.xfail(reason="the planner leaves the two apart"))],
-)
+@pytest.mark.parametrize(("stride", "size"), [(1, (9, 10)), (2, (21, 20))])
 @pytest.mark.parametrize("kernel", [3, 5])
-def test_depthwise_over_its_input(kernel: int, stride: int) -> None:
+def test_depthwise_over_its_input(kernel: int, stride: int, size: tuple[int, int]) -> None:
     """A wide middle between narrow ends: its input and output lie over each other."""
     net = Net()
-    x = net.input(1, 9, 10, 2)
+    x = net.input(1, *size, 2)
     middle = net.depthwise(net.conv(x, 24), (kernel, kernel), (stride, stride))
     model = net.model(x, net.dense(net.flatten(net.conv(middle, 2)), 3))
     compiled = model.compiled("last:1")
     (call,) = (c for c in compiled.program.predict if "depthwise" in c.kernel)
     x, y = (compiled.arena.offsets[call.args[k].name] for k in "xy")
-    assert 0 < x - y < 9 * 10 * 24
+    assert 0 < x - y < size[0] * size[1] * 24
     assert compiled.arena.nbytes < compiled_apart(compiled)
     check(compiled, *examples_of_classes(model, 3, 8))
 

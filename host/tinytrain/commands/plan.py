@@ -46,7 +46,8 @@ def _show(arguments: argparse.Namespace) -> None:
     needed = arena.nbytes + program.state_bytes
     figures = {
         "arena (activations, gradients, scratch)": f"{arena.nbytes:>12,}",
-        "  lower bound of its calls in this order": f"{arena.lower_bound:>12,}",
+        "  peak of its calls": f"{arena.lower_bound:>12,}",
+        "  lower bound of any placement of them": f"{arena.least:>12,}",
         "  peak of the best order": f"{arena.order_bound:>12,}",
         "state (trained parameters)": f"{program.state_bytes:>12,}",
         "arena and state": f"{needed:>12,}",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,16 @@ Argument = Buffer | View | Tile | Runtime | int | StructValue | None
 """A struct by field names, a scalar, a buffer, a run-time argument, or None for NULL."""
 
 
+class Overlap(NamedTuple):
+    """Arguments of a call that may overlap if the input is not needed later: the output begins
+    `lead` bytes before the input, or a multiple of `step` more (all multiples of 4)."""
+
+    output: str
+    source: str
+    lead: int
+    step: int
+
+
 @dataclass(frozen=True, slots=True)
 class KernelCall:
     """One call: kernel name and arguments by the names in the kernel's declaration.
@@ -97,8 +108,7 @@ class KernelCall:
     node: name of the graph node it belongs to. comment: for readers of the generated C.
     macs: multiply-accumulates.
     inplace: (output, input) arguments that may share memory if the input is not needed later.
-    overlap: (output, input, lead) arguments that may overlap then if the output begins at least
-    `lead` bytes before the input.
+    overlap: arguments that may overlap then.
     body: calls that take the place of a kernel, run for each of `tiles` (rows, columns); the outer
     call then stands for all of them: its buffers are theirs, its macs the sum.
     extra_macs: those of `macs` that computing tile by tile adds.
@@ -113,7 +123,7 @@ class KernelCall:
     body: tuple[KernelCall, ...] = ()
     tiles: tuple[int, int] = (1, 1)
     extra_macs: int = 0
-    overlap: tuple[tuple[str, str, int], ...] = ()
+    overlap: tuple[Overlap, ...] = ()
 
     def buffers(self) -> Iterator[Buffer]:
         """The buffers that the call touches, those of its body included."""

@@ -23,7 +23,7 @@ from tinytrain.ir.ops import (
     Softmax,
     Window,
 )
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, StructValue, View
+from tinytrain.ir.program import Argument, Buffer, KernelCall, Overlap, Region, StructValue, View
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import library
 from tinytrain.passes.fixed_point import INT32_MAX, multipliers, quantize_multiplier
@@ -295,16 +295,19 @@ def lower_node(c: ForwardContext, node: Node) -> KernelCall:
             "too far apart for a multiplier; quantize the model with a representative data set"
         ) from error
     _check_sizes(c.graph, node, rule.kernel, args["p"])
-    overlap = _overlap(rule.kernel, args["p"])
+    overlap = _overlap(node, rule.kernel, args["p"])
     macs = macs_of(node)
     return KernelCall(rule.kernel, args, node.name, comment, macs, rule.inplace, overlap=overlap)
 
 
-def _overlap(kernel: str, p: Argument) -> tuple[tuple[str, str, int], ...]:
+def _overlap(node: Node, kernel: str, p: Argument) -> tuple[Overlap, ...]:
     """How far y has to begin before x, as the kernel says, for both to overlap."""
     assert isinstance(p, Mapping)
     lead = library().lead_bytes(kernel, p)
-    return (("y", "x", lead),) if lead >= 0 else ()
+    if lead < 0:
+        return ()
+    assert isinstance(node.attrs, DepthwiseConv2D)
+    return (Overlap("y", "x", lead, math.lcm(4, node.attrs.window.input.c)),)
 
 
 def _check_sizes(graph: Graph, node: Node, kernel: str, p: Argument) -> None:

@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 
 from tinytrain.ir.graph import Graph, Node
 from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, Hwc, MaxPool2D, Window
-from tinytrain.ir.program import Argument, Buffer, KernelCall, Region, StructValue, Tile, View
+from tinytrain.ir.program import (
+    Argument,
+    Buffer,
+    KernelCall,
+    Overlap,
+    Region,
+    StructValue,
+    Tile,
+    View,
+)
 from tinytrain.kernels.library import library
 from tinytrain.passes.lower_forward import (
     FORWARD,
@@ -179,7 +188,7 @@ def lower_chain(c: ForwardContext, nodes: Sequence[Node], tile: tuple[int, int])
         names,
         comment,
         macs,
-        overlap=(("y", "x", lead_bytes(nodes, plan)),),
+        overlap=(Overlap("y", "x", lead_bytes(nodes, plan), 4),),
         body=body,
         tiles=plan.tiles,
         extra_macs=macs - whole,

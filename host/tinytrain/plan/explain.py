@@ -91,11 +91,13 @@ def optimality(arena: Arena) -> str:
     if arena.proven:
         return "optimal: no order of the calls and no placement takes fewer bytes"
     over = 100 * (arena.nbytes / max(1, arena.order_bound) - 1)
-    bound = f"{over:.2f} % above {arena.order_bound:,} bytes, the peak of the best order"
+    order = f"{over:.2f} % above {arena.order_bound:,} bytes, the peak of the best order"
     if not arena.order_exact:
-        return f"{bound} that beam search found; a better one may exist"
-    placed = "placed as well as possible" if arena.optimal else "the placement may be improved"
-    return f"{bound}; {placed}"
+        order += " that beam search found; a better one may exist"
+    if arena.optimal:
+        return f"optimal for this order of the calls, however they share memory; {order}"
+    over = 100 * (arena.nbytes / max(1, arena.least) - 1)
+    return f"at most {over:.2f} % larger than the best placement; {order}"
 
 
 def explanation(program: Program, arena: Arena) -> str:

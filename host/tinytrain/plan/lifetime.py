@@ -4,18 +4,19 @@ A buffer lives from the first call that touches it to the last, in predict and i
 since the two never run at once. The model's input is there before the first call, its output
 after the last.
 
-Buffers that share memory form one storage: each lies at a fixed place in it and has a life of its
-own. Where a call may work in place and nobody reads its input later, the output lies over the
-input; where a call may work with overlapping memory (a depthwise convolution), somewhat before it.
+Where a call may work in place and nobody reads its input later, the output lies over the input, and
+both form one storage. Where a call may work with overlapping memory (a depthwise convolution), the
+two stay storages of their own, which may come closer to each other than others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from tinytrain.errors import GraphError
-from tinytrain.ir.program import Buffer, KernelCall, Program, Region
+from tinytrain.ir.program import Buffer, KernelCall, Overlap, Program, Region
 from tinytrain.passes.storage import aligned
 
 Spans = tuple[tuple[int, int], ...]
@@ -24,21 +25,15 @@ Spans = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A buffer in a storage: its place there, a multiple of 4, and when it is alive."""
+    """A buffer in a storage, and when it is alive."""
 
     buffer: Buffer
-    at: int
     live: Spans
 
     @property
     def nbytes(self) -> int:
         """Bytes that the buffer takes."""
         return aligned(self.buffer.nbytes)
-
-    @property
-    def end(self) -> int:
-        """Where it ends in the storage."""
-        return self.at + self.nbytes
 
     def meets(self, other: Part) -> bool:
         """Whether both are alive at some tick."""
@@ -47,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """One buffer, or several that share memory."""
+    """One buffer, or several that begin at the same byte, one after the other."""
 
     parts: tuple[Part, ...]
 
@@ -58,8 +53,8 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
-        """Bytes from its beginning to the end of its last part."""
-        return max(p.end for p in self.parts)
+        """Bytes of the largest part."""
+        return max(p.nbytes for p in self.parts)
 
     @property
     def live(self) -> Spans:
@@ -71,49 +66,76 @@ class Storage:
         return [p for p in self.parts if any(a <= tick <= b for a, b in p.live)]
 
     def extent(self, tick: int) -> int:
-        """Bytes that it takes at a tick, from the first to the last in use."""
-        here = self.alive(tick)
-        return max(p.end for p in here) - min(p.at for p in here) if here else 0
+        """Bytes in use at a tick."""
+        return max((p.nbytes for p in self.alive(tick)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """One chance to share memory: `output` takes over from `source` in the call at `tick`.
 
-    It begins `lead` bytes before the source: 0 where the call works in place.
+    It begins `lead` bytes before the source, or a multiple of `step` more; in place (step 0) it
+    begins at its first byte.
     """
 
     tick: int
     output: str
     source: str
     lead: int
+    step: int
+
+    @property
+    def in_place(self) -> bool:
+        """Whether both are one and the same memory."""
+        return self.step == 0
+
+    def saved(self, output: int, source: int) -> int:
+        """The most bytes that two buffers of these sizes save in that call."""
+        return max(0, output + source - max(output, source + self.lead))
 
 
-def lifetimes(program: Program) -> tuple[Storage, ...]:
-    """The storages of a program in which calls work in place wherever they may."""
-    return storages(program, [s for s in sharings(program) if s.lead == 0])
+class Prefer(Enum):
+    """Which of two dying operands a sum takes the place of."""
+
+    FIRST = "first"
+    OLDER = "older"  # what has lived longer, as a residual connection does
+    YOUNGER = "younger"
 
 
-def storages(program: Program, shared: Iterable[Sharing]) -> tuple[Storage, ...]:
-    """The storages of a program with these buffers sharing memory, others being apart."""
+def lifetimes(program: Program, prefer: Prefer | None = Prefer.FIRST) -> tuple[Storage, ...]:
+    """The storages of a program in which calls work in place wherever they may; None: nowhere."""
     buffers, spans = _buffers(program), _spans(program)
-    source = {s.output: s for s in shared}
-    groups: dict[str, list[tuple[Buffer, int]]] = {}
+    source = {} if prefer is None else _taken(sharings(program), spans, prefer)
+    groups: dict[str, list[Part]] = {}
     for name, buffer in buffers.items():
-        at, root = 0, name
+        root = name
         while root in source:
-            at, root = at - source[root].lead, source[root].source
-        groups.setdefault(root, []).append((buffer, at))
-    made = []
-    for members in groups.values():
-        first = min(at for _, at in members)
-        parts = tuple(Part(buffer, at - first, spans[buffer.name]) for buffer, at in members)
-        made.append(Storage(parts))
-    return tuple(made)
+            root = source[root]
+        groups.setdefault(root, []).append(Part(buffer, spans[name]))
+    return tuple(Storage(tuple(parts)) for parts in groups.values())
+
+
+def _taken(
+    chances: Iterable[Sharing], spans: Mapping[str, Spans], prefer: Prefer
+) -> Mapping[str, str]:
+    """By output, the source whose place it takes; each source once."""
+    options: dict[str, list[str]] = {}
+    for s in chances:
+        if s.in_place:
+            options.setdefault(s.output, []).append(s.source)
+    found: dict[str, str] = {}
+    for output, sources in options.items():
+        free = [s for s in sources if s not in found.values()]
+        if prefer is not Prefer.FIRST:
+            sign = 1 if prefer is Prefer.OLDER else -1
+            free.sort(key=lambda name: sign * spans[name][-1][0])
+        if free:
+            found[output] = free[0]
+    return found
 
 
 def sharings(program: Program) -> tuple[Sharing, ...]:
-    """All chances to share memory, at most one for a buffer; in place where that is possible."""
+    """All chances to share memory; an output can take one at most."""
     predict = _phase_spans(program.predict, 0, program)
     step = _phase_spans(program.step, len(program.predict), program)
     return (
@@ -164,27 +186,19 @@ def _phase_spans(
 def _sharings(
     calls: Sequence[KernelCall], start: int, spans: Mapping[str, tuple[int, int]]
 ) -> Iterable[Sharing]:
-    found: set[str] = set()
-    taken: set[str] = set()
     for tick, call in enumerate(calls, start):
-        for output, source, lead in _pairs(call):
+        known: set[tuple[str, str]] = set()
+        for output, source, lead, step in _pairs(call):
             a, b = call.args[output], call.args[source]
             if not isinstance(a, Buffer) or not isinstance(b, Buffer):
                 continue
-            if b.region is not Region.ARENA or a.name in found or b.name in taken:
+            if b.region is not Region.ARENA or a.name == b.name or (a.name, b.name) in known:
                 continue
             if spans[b.name][1] == tick and spans[a.name][0] == tick:
-                found.add(a.name)
-                taken.add(b.name)
-                yield Sharing(tick, a.name, b.name, lead)
+                known.add((a.name, b.name))
+                yield Sharing(tick, a.name, b.name, lead, step)
 
 
-def _pairs(call: KernelCall) -> Sequence[tuple[str, str, int]]:
-    """What may share memory, the largest source first: it saves the most."""
-
-    def size(argument: str) -> int:
-        buffer = call.args[argument]
-        return buffer.nbytes if isinstance(buffer, Buffer) else 0
-
-    pairs = [*((*pair, 0) for pair in call.inplace), *call.overlap]
-    return sorted(pairs, key=lambda pair: -size(pair[1]))
+def _pairs(call: KernelCall) -> Sequence[Overlap]:
+    """What may share memory, in place first."""
+    return [*(Overlap(*pair, 0, 0) for pair in call.inplace), *call.overlap]

@@ -97,7 +97,7 @@ def _call(call: KernelCall, names: dict[str, int], before: Done) -> _Call:
         return names[buffer.name] if arena and isinstance(buffer, Buffer) else None
 
     pairs = []
-    for output, source, lead in [*((*pair, 0) for pair in call.inplace), *call.overlap]:
+    for output, source, lead, _ in [*((*pair, 0, 0) for pair in call.inplace), *call.overlap]:
         y, x = number(output), number(source)
         if x is not None and y is not None and x != y:
             pairs.append((y, x, lead))

@@ -122,7 +122,7 @@ def make_report(
         "loss": program.loss.value if program.loss else "none",
         "gradients": program.gradients.value,
         "arena_bytes": arena.nbytes,
-        "lower_bound_bytes": arena.lower_bound,
+        "lower_bound_bytes": arena.least,
         "state_bytes": program.state_bytes,
         **{key: _plane_bytes(program, key) for key in PARTS},
         "optimizer": _optimizer(program.optimizer),
