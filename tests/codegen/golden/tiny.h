@@ -34,8 +34,8 @@
 #define TT_OUTPUT_SHAPE 1, 2
 #define TT_OUTPUT_SCALE_BITS 0x3c9d9ec1u
 #define TT_OUTPUT_ZERO 10
-#define TT_MODEL_HASH_LOW 0xb6750e72u
-#define TT_MODEL_HASH_HIGH 0xb3d16a06u
+#define TT_MODEL_HASH_LOW 0xdb04a7eeu
+#define TT_MODEL_HASH_HIGH 0x4c1043ccu
 #define TT_STATE_HASH_LOW 0xb4cf9dfdu
 #define TT_STATE_HASH_HIGH 0x9d2cb151u
 
