@@ -71,7 +71,7 @@ def clothes(seed: int, *, rehearsed: int) -> Episode:
 
 
 @cache
-def _faces() -> Examples:
+def pictures() -> Examples:
     """scikit-image's lfw_subset: 100 faces (class 1), then 100 patches without one, 25x25."""
     path = distribution("scikit-image").locate_file("skimage/data/lfw_subset.npy")
     pixels = np.rint(images.enlarge(np.load(str(path)), images.IMAGE_SIZE) * 255)
@@ -90,7 +90,7 @@ def _other_view(x: Int8, rng: np.random.Generator) -> Int8:
 def faces(seed: int, *, shots: int, epochs: int) -> Episode:
     """Faces or not, from a few of each; a new head with two outputs."""
     rng = np.random.default_rng(seed)
-    chosen, test = _faces().per_class(shots, rng)
+    chosen, test = pictures().per_class(shots, rng)
     graph = with_classes(_graph(models.FASHION_MODEL), 2)
     return Episode(graph, chosen, repeat(chosen, epochs, rng, _other_view), {"test": test})
 

@@ -78,3 +78,12 @@ def test_command_prints_the_table() -> None:
     command = [sys.executable, RUN, "--task", "digits", "--seeds", "1", "--steps", "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert "ours, all layers (default)" in done.stdout
+
+
+def test_faces_are_pictures_with_labels() -> None:
+    pytest.importorskip("skimage")
+    from accuracy.tasks import faces
+
+    episode = faces(0, shots=5, epochs=2)
+    assert len(episode.shots) == 10 and len(episode.stream) == 20
+    assert len(episode.tests["test"]) == 190
