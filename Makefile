@@ -14,12 +14,12 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mcunet accuracy schemes test check gradients bench cycles lint types format serve dist clean
+.PHONY: help setup demo demo-camera mcunet accuracy schemes test check gradients bench cycles lint types format serve dist clean
 
 ## Show this help
 help:
 	@awk '/^## / { text = substr($$0, 4); next } \
-	     /^[a-z]+:/ && text { split($$0, t, ":"); printf "  make %-9s %s\n", t[1], text } \
+	     /^[a-z-]+:/ && text { split($$0, t, ":"); printf "  make %-13s %s\n", t[1], text } \
 	     { text = "" }' $(MAKEFILE_LIST)
 
 ## Install and build what everything needs: Debian packages, .venv, MicroPython, emulated boards
@@ -30,6 +30,12 @@ setup: $(VENV)/installed
 ## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
 demo: setup
 	@$(PY) examples/digits/demo.py
+
+## A camera on an emulated Pico learns to recognise people, then things (ARGS='--shots 20')
+demo-camera: $(VENV)/installed
+	@tools/apt-install.sh dataset-fashion-mnist
+	@$(BED) setup pico
+	@$(PY) examples/camera/on_pico.py $(ARGS)
 
 ## Train MCUNet with a sparse update on an emulated Pico, weights in flash (ARGS='--scheme FILE')
 mcunet: $(VENV)/installed
