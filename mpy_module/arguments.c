@@ -1,15 +1,20 @@
 /* Arguments from Python, checked. */
+#include <string.h>
+
 #include "binding.h"
 
 bool tt_is_str(mp_obj_t object) {
     return mp_obj_get_type(object) == &mp_type_str;
 }
 
+static bool tt_is_byte(int typecode) {
+    return typecode == 'b' || typecode == 'B' || typecode == BYTEARRAY_TYPECODE;
+}
+
 /* A buffer of exactly that many bytes or int8. */
 void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access) {
     mp_buffer_info_t view;
-    if (tt_is_str(object) || !mp_get_buffer(object, &view, access) ||
-        (view.typecode != 'b' && view.typecode != 'B' && view.typecode != BYTEARRAY_TYPECODE)) {
+    if (tt_is_str(object) || !mp_get_buffer(object, &view, access) || !tt_is_byte(view.typecode)) {
         mp_obj_t values[] = {MP_OBJ_NEW_QSTR(name),
             MP_OBJ_NEW_QSTR(access == MP_BUFFER_WRITE ? MP_QSTR_writable : MP_QSTR_int8)};
         tt_raise(MP_QSTR_TypeError, tt_format("%s: %s buffer expected", 2, values));
@@ -19,6 +24,37 @@ void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access) {
     }
     return view.buf;
 }
+
+#if TT_INDICES
+static bool tt_is_word(int typecode) {
+    return typecode == 'i' || typecode == 'I' ||
+           (sizeof(long) == 4 && (typecode == 'l' || typecode == 'L'));
+}
+
+const void *tt_get_input(mp_obj_t x) {
+    mp_buffer_info_t view;
+    if (tt_is_str(x) || !mp_get_buffer(x, &view, MP_BUFFER_READ) ||
+        !(tt_is_byte(view.typecode) || tt_is_word(view.typecode))) {
+        tt_refuse(MP_QSTR_TypeError, "x: int32 buffer expected");
+    }
+    if (view.len != TT_INPUT_BYTES) {
+        tt_refuse_size(MP_QSTR_x, TT_INPUT_BYTES, view.len);
+    }
+    for (size_t i = 0; i < TT_INPUT_BYTES / 4; i++) {
+        int32_t index;
+        memcpy(&index, (const uint8_t *)view.buf + 4 * i, 4);
+        if ((uint32_t)index >= TT_INDICES) {
+            mp_obj_t values[] = {mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(TT_INDICES - 1)};
+            tt_raise(MP_QSTR_ValueError, tt_format("x[%d]: 0 to %d expected", 2, values));
+        }
+    }
+    return view.buf;
+}
+#else
+const void *tt_get_input(mp_obj_t x) {
+    return tt_get_bytes(x, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);
+}
+#endif
 
 void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr first, qstr second,
     size_t least, size_t most, mp_arg_val_t *given) {
@@ -68,7 +104,7 @@ tt_goal tt_get_goal(const mp_arg_val_t *given) {
 tt_goal tt_get_goal(const mp_arg_val_t *given) {
     tt_goal goal = {0, NULL};
     mp_obj_t y = given[TT_Y].u_obj;
-#if TT_INPUT_BYTES == TT_OUTPUT_BYTES
+#if TT_INPUT_BYTES == TT_OUTPUT_BYTES && !TT_INDICES
     if (y == mp_const_none && !given[TT_LATENT].u_bool) {
         goal.label = 1;
         goal.target = tt_get_bytes(given[TT_X].u_obj, MP_QSTR_x, TT_INPUT_BYTES, MP_BUFFER_READ);

@@ -79,6 +79,12 @@ void tt_trainer_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
 #define TT_STRING(...) TT_STRING_OF(__VA_ARGS__)
 #define TT_STRING_OF(...) #__VA_ARGS__
 
+#if TT_INDICES
+#define TT_INPUT_TEXT "indices below %d"
+#else
+#define TT_INPUT_TEXT "int8, scale %g, zero %d"
+#endif
+
 void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
@@ -87,8 +93,12 @@ void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t
         return;
     }
     mp_obj_t values[] = {
+#if TT_INDICES
+        MP_OBJ_NEW_SMALL_INT(TT_INDICES),
+#else
         tt_float(TT_INPUT_SCALE_BITS),
         MP_OBJ_NEW_SMALL_INT(TT_INPUT_ZERO),
+#endif
         tt_float(TT_OUTPUT_SCALE_BITS),
         MP_OBJ_NEW_SMALL_INT(TT_OUTPUT_ZERO),
         MP_OBJ_NEW_SMALL_INT(TT_CLASSES),
@@ -99,7 +109,7 @@ void tt_trainer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t
     };
     /* clang-format off */
     mp_obj_t text = tt_format(
-        "(" TT_STRING(TT_INPUT_SHAPE) ") int8, scale %g, zero %d -> "
+        "(" TT_STRING(TT_INPUT_SHAPE) ") " TT_INPUT_TEXT " -> "
         "(" TT_STRING(TT_OUTPUT_SHAPE) ") int8, scale %g, zero %d; "
         "%d classes, lr %g; RAM: arena %d + state %d; weights %d",
         sizeof(values) / sizeof(values[0]), values);
@@ -113,7 +123,6 @@ static mp_obj_t tt_trainer_info(mp_obj_t self_in) {
     tt_trainer *self = tt_open_trainer(self_in);
     static const char losses[][8] = {"none", "softmax", "sigmoid", "mse"};
     uint32_t steps = TT_STATE_BYTES == 0 ? 0 : *(const uint32_t *)(const void *)self->memory;
-    mp_obj_t pixels[] = {MP_OBJ_NEW_SMALL_INT(TT_PIXEL_LOW), MP_OBJ_NEW_SMALL_INT(TT_PIXEL_HIGH)};
     mp_obj_t hash[] = {
         mp_obj_new_int_from_uint(TT_MODEL_HASH_HIGH), mp_obj_new_int_from_uint(TT_MODEL_HASH_LOW)};
     mp_obj_t info = mp_obj_new_dict(9);
@@ -121,7 +130,12 @@ static mp_obj_t tt_trainer_info(mp_obj_t self_in) {
     tt_store(info, MP_QSTR_loss, tt_text(losses[TT_LOSS]));
     tt_store(info, MP_QSTR_classes, MP_OBJ_NEW_SMALL_INT(TT_CLASSES));
     tt_store(info, MP_QSTR_steps, mp_obj_new_int_from_uint(steps));
+#if TT_INDICES
+    tt_store(info, MP_QSTR_indices, MP_OBJ_NEW_SMALL_INT(TT_INDICES));
+#else
+    mp_obj_t pixels[] = {MP_OBJ_NEW_SMALL_INT(TT_PIXEL_LOW), MP_OBJ_NEW_SMALL_INT(TT_PIXEL_HIGH)};
     tt_store(info, MP_QSTR_pixels, mp_obj_new_tuple(2, pixels));
+#endif
     tt_store(info, MP_QSTR_arena, mp_obj_new_int_from_uint(TT_ARENA_BYTES));
     tt_store(info, MP_QSTR_state, mp_obj_new_int_from_uint(TT_STATE_BYTES));
     tt_store(info, MP_QSTR_weights, mp_obj_new_int_from_uint(TT_WEIGHTS_BYTES));

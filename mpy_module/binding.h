@@ -112,6 +112,9 @@ bool tt_is_str(mp_obj_t object);
 /* A buffer of exactly that many bytes or int8. */
 void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access);
 
+/* The model's input: TT_INPUT_BYTES of int8, or of indices in their range, perhaps not aligned. */
+const void *tt_get_input(mp_obj_t x);
+
 /* The arguments of a method: `least` to `most` of first, second and budget_us, and `latent`, which
  * has to be named. given: TT_ARGUMENTS of them; what was not given is None, 2000 and false. */
 void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr first, qstr second,

@@ -2,6 +2,14 @@
  * module has no floating point, and with the bits that the simulator gets with it. */
 #include "binding.h"
 
+#if TT_INDICES
+static mp_obj_t tt_trainer_quantize(mp_obj_t self_in, mp_obj_t src, mp_obj_t out) {
+    (void)src;
+    (void)out;
+    tt_open_trainer(self_in);
+    tt_refuse(MP_QSTR_ValueError, "quantize: the input is indices");
+}
+#else
 #define TT_FLOAT_SIGN 0x80000000u
 #define TT_FLOAT_INFINITY 0x7f800000u
 #define TT_FAR 512 /* more than saturates */
@@ -79,4 +87,5 @@ static mp_obj_t tt_trainer_quantize(mp_obj_t self_in, mp_obj_t src, mp_obj_t out
     }
     return out;
 }
+#endif
 MP_DEFINE_CONST_FUN_OBJ_3(tt_trainer_quantize_obj, tt_trainer_quantize);

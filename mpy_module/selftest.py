@@ -27,6 +27,8 @@ def make(weights):
     x = bytearray(1)
     for dimension in trainer.input_shape:
         x = bytearray(len(x) * dimension)
+    if "indices" in trainer.info():
+        x = bytearray(len(x) * 4)
     gc.collect()
     print(trainer)
     print(gc.mem_free())

@@ -26,23 +26,29 @@ tt_trainer *tt_use_trainer(mp_obj_t self_in) {
     return self;
 }
 
-/* Copy x, of a size, to an offset in the arena. */
-static void tt_put(tt_trainer *self, mp_obj_t x, size_t offset, size_t size) {
-    const void *bytes = tt_get_bytes(x, MP_QSTR_x, size, MP_BUFFER_READ);
-    memcpy(self->memory + TT_ARENA_AT + offset, bytes, size);
+static void tt_put_input(tt_trainer *self, mp_obj_t x) {
+    memcpy(self->memory + TT_ARENA_AT + TT_INPUT_OFFSET, tt_get_input(x), TT_INPUT_BYTES);
 }
+
+#if TT_LATENT_BYTES
+/* Copy a latent to an offset in the arena. */
+static void tt_put_latent(tt_trainer *self, mp_obj_t x, size_t offset) {
+    const void *bytes = tt_get_bytes(x, MP_QSTR_x, TT_LATENT_BYTES, MP_BUFFER_READ);
+    memcpy(self->memory + TT_ARENA_AT + offset, bytes, TT_LATENT_BYTES);
+}
+#endif
 
 const int8_t *tt_run_predict(tt_trainer *self, const mp_arg_val_t *given) {
     uint8_t *arena = self->memory + TT_ARENA_AT;
     const int8_t *output = (const int8_t *)(arena + TT_OUTPUT_OFFSET);
 #if TT_LATENT_BYTES
     if (given[TT_LATENT].u_bool) {
-        tt_put(self, given[TT_X].u_obj, TT_LATENT_OFFSET, TT_LATENT_BYTES);
+        tt_put_latent(self, given[TT_X].u_obj, TT_LATENT_OFFSET);
         tt_model_decode(self->weights, self->memory, arena);
         return output;
     }
 #endif
-    tt_put(self, given[TT_X].u_obj, TT_INPUT_OFFSET, TT_INPUT_BYTES);
+    tt_put_input(self, given[TT_X].u_obj);
     tt_model_predict(self->weights, self->memory, arena);
     return output;
 }
@@ -70,12 +76,12 @@ void tt_begin(tt_trainer *self, const mp_arg_val_t *given, tt_goal goal, int32_t
     int32_t first = 0; /* call */
 #if TT_LATENT_BYTES
     if (given[TT_LATENT].u_bool) {
-        tt_put(self, given[TT_X].u_obj, TT_LATENT_STEP_OFFSET, TT_LATENT_BYTES);
+        tt_put_latent(self, given[TT_X].u_obj, TT_LATENT_STEP_OFFSET);
         first = TT_LATENT_CALLS;
     } else
 #endif
     {
-        tt_put(self, given[TT_X].u_obj, TT_INPUT_OFFSET, TT_INPUT_BYTES);
+        tt_put_input(self, given[TT_X].u_obj);
     }
     uint8_t *arena = self->memory + TT_ARENA_AT;
     tt_step_begin(&self->run, self->weights, self->memory, arena, &self->rate, accumulate);
@@ -151,7 +157,7 @@ static mp_obj_t tt_trainer_encode(size_t n_args, const mp_obj_t *args) {
     mp_obj_t out = n_args > 2 ? args[2] : mp_const_none;
     tt_get_out(out, TT_LATENT_BYTES);
     uint8_t *arena = self->memory + TT_ARENA_AT;
-    tt_put(self, args[1], TT_INPUT_OFFSET, TT_INPUT_BYTES);
+    tt_put_input(self, args[1]);
     tt_model_encode(self->weights, arena);
     return tt_give(out, (const int8_t *)(arena + TT_LATENT_OFFSET), TT_LATENT_BYTES);
 #else

@@ -28,7 +28,8 @@
  *   TT_WEIGHTS_BYTES       payload of model.ttw
  *   TT_STATE_BYTES         trained parameters; 0: the model only predicts
  *   TT_ARENA_BYTES
- *   TT_INPUT_OFFSET        of the int8 input in the arena; TT_INPUT_BYTES its size
+ *   TT_INPUT_OFFSET        of the input in the arena; TT_INPUT_BYTES its size: int8, or with
+ *                          TT_INDICES int32
  *   TT_OUTPUT_OFFSET       of the int8 output in the arena after tt_model_predict; TT_OUTPUT_BYTES
  *   TT_LOSS                one of the TT_LOSS_ constants below; it says what a step learns towards
  *   TT_LOSS_BITS           losses are in units of 2^-TT_LOSS_BITS
@@ -53,6 +54,8 @@
  *   TT_MOMENTUM            there are velocities
  *   TT_DECAY               the kernels can let weights decay
  *   TT_BATCH               steps can accumulate, and tt_model_apply exists
+ *   TT_INDICES             the input is int32 indices, each at least 0 and below this; there are no
+ *                          TT_PIXEL_... then
  */
 #ifndef TT_MOMENTUM
 #define TT_MOMENTUM 0
@@ -62,6 +65,9 @@
 #endif
 #ifndef TT_BATCH
 #define TT_BATCH 0
+#endif
+#ifndef TT_INDICES
+#define TT_INDICES 0
 #endif
 
 /* Where frozen layers come first, and 0 otherwise:

@@ -25,7 +25,7 @@ LAYERS = (
     {"codegen", "patching"},
     {"compilation"},
     {"sim", "backend"},
-    {"advice"},
+    {"advice", "samples"},
     {"build"},
     {"transfer", "search"},
     {"commands"},

@@ -179,6 +179,15 @@ typedef struct {
  * |diff_min| * 2^shift <= 2^31. The sum of a row, below 2^12, limits depth to 4095. y may be x. */
 void tt_softmax_s8(const tt_softmax *p, const int8_t *x, int8_t *y);
 
+/* The rows of a table that an input chooses. */
+typedef struct {
+    int32_t rows;
+    int16_t count, depth;
+} tt_embedding;
+
+/* y[n] = w[x[n]]; x [count], 0 <= x[n] < rows, w [rows,depth], y [count,depth]. */
+void tt_embedding_s8(const tt_embedding *p, const int32_t *x, const int8_t *w, int8_t *y);
+
 /* ---- a part of a map ----------------------------------------------------------------------- */
 
 /* A block of rows x columns pixels somewhere in a map, perhaps partly outside. */
@@ -413,6 +422,16 @@ void tt_bias_bwd(const tt_bias_bwd_params *p, const tt_grad *dy, tt_rate *rate,
     int32_t *d, tt_part *part);
 int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p);
 
+/* d[r] = sum of dy[n] over the positions n with x[n] = r (count * limit < 2^31); then, if rate is not
+ * NULL, the rows of w and fraction [rows,depth] that x chooses are updated as above, in the order in
+ * which x first names them; all share step_mantissa[0] and step_exponent[0]. Nothing is done to the
+ * others. d: int32 [depth], reused for each row; with rate NULL it is [rows,depth] and receives all
+ * sums, 0 for rows that x does not choose. A piece is a position. */
+void tt_embedding_bwd_weight(const tt_embedding *p, const tt_grad *dy, const int32_t *x,
+    tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
+    int8_t *fraction, int32_t *d, tt_part *part);
+int32_t tt_embedding_bwd_weight_scratch(const tt_embedding *p);
+
 /* ---- updates with momentum, weight decay, batches, and weights of other precision ----------- */
 
 /* How a parameter is kept and moved. Weights (w, bias) have `fraction_bits` bits below their
@@ -454,7 +473,15 @@ typedef struct {
     tt_optimizer optimizer;
 } tt_bias_train_params;
 
-/* As the kernels without suffix with a rate, updating as said above; d is scratch of that size. */
+/* trained: one output channel whose groups are the rows; layer_mantissa is 0, as rows do not decay. */
+typedef struct {
+    tt_embedding gradient;
+    tt_trained trained;
+} tt_embedding_train_params;
+
+/* As the kernels without suffix with a rate, updating as said above; d is scratch of that size. Of an
+ * embedding with a velocity, the rows that x does not choose follow, from the first on, with sums of
+ * 0; a piece is a position or a row. */
 void tt_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
     int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d, tt_part *part);
@@ -464,6 +491,10 @@ void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, 
 void tt_bias_bwd__optimizer(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
     int32_t *velocity, int32_t *d, tt_part *part);
+
+void tt_embedding_bwd_weight__optimizer(const tt_embedding_train_params *p, const tt_grad *dy,
+    const int32_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, int32_t *d, tt_part *part);
 
 /* As __optimizer, unless rate->accumulate: then the gradient is added to `sums` and nothing moves.
  * A gradient finer than the sums' unit is rounded with dither; the unit grows, and all sums of the
@@ -477,6 +508,10 @@ void tt_depthwise_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, cons
 void tt_bias_bwd__batch(const tt_bias_train_params *p, const tt_grad *dy, tt_rate *rate,
     const uint16_t *step_mantissa, const int8_t *step_exponent, int32_t *bias, uint8_t *fraction,
     int32_t *velocity, tt_sums *sums, int32_t *d, tt_part *part);
+
+void tt_embedding_bwd_weight__batch(const tt_embedding_train_params *p, const tt_grad *dy,
+    const int32_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, uint8_t *fraction, int16_t *velocity, tt_sums *sums, int32_t *d, tt_part *part);
 
 /* Update with the mean sums / count, count >= 1, and clear the sums. */
 void tt_weight_apply(const tt_trained *p, tt_sums *sums, int32_t count, tt_rate *rate,

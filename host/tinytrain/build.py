@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
-from numpy.lib.npyio import NpzFile
 
 from tinytrain.advice import Budget, refusal
 from tinytrain.backend.board import Board, load_board
@@ -32,12 +29,13 @@ from tinytrain.codegen.example import example
 from tinytrain.codegen.stubs import stub
 from tinytrain.codegen.weights_file import weights_file
 from tinytrain.compilation import DEFAULTS, Compiled, Options, compile_model
-from tinytrain.errors import BuildError, DataError
+from tinytrain.errors import BuildError
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import Optimizer
 from tinytrain.plan.page import page
 from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Code, Report, make_report
 from tinytrain.resources import mpy_module_dir
+from tinytrain.samples import Samples
 from tinytrain.sim.trainer import Trainer
 
 Progress = Callable[[str, int, int], None]
@@ -230,8 +228,8 @@ def open_build(folder: Path) -> Compiled:
 def make_selftest(compiled: Compiled, files: Mapping[str, bytes]) -> SelfTest:
     """A fixed input, and what the simulator makes of it: the board must do the same."""
     trainer = Trainer(compiled)
-    size = compiled.program.input.nbytes
-    x = (np.arange(size, dtype=np.int64) * 37 % 251 - 125).astype(np.int8)
+    pattern, rows = np.arange(math.prod(trainer.input_shape), dtype=np.int64) * 37, trainer.indices
+    x = (pattern % rows).astype(np.int32) if rows else (pattern % 251 - 125).astype(np.int8)
     output = trainer.predict(x)
     goals: list[int | Samples] = []
     target = b""
@@ -251,99 +249,3 @@ def make_selftest(compiled: Compiled, files: Mapping[str, bytes]) -> SelfTest:
     checkpoint = Checkpoint(compiled.source.state_hash, 1, states[-1]) if states else None
     data = checkpoint.to_bytes() if checkpoint else b""
     return SelfTest.of(x, output, labels, SELFTEST_LR, losses, states, target, files, data)
-
-
-Samples = npt.NDArray[Any]
-
-
-def load_data(path: Path, trainer: Trainer) -> Mapping[str, Samples]:
-    """x_train, y_train, x_test, y_test of an .npz file, x as the model's int8 input.
-
-    `x` and `y` serve for both if the file has only those. float inputs are quantized, uint8 ones
-    shifted by 128 where the model takes uint8. y is what the loss learns towards: labels (softmax),
-    0 or 1 for each class (sigmoid), real values or int8 for each output (mse; x itself without y).
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, NpzFile):
-                raise ValueError("it is a single array")
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read as .npz: {error}") from error
-    if not {"x", "x_train"} & arrays.keys():
-        raise DataError(
-            f"{path}: no array x_train (or x); it has {', '.join(sorted(arrays)) or 'no arrays'}"
-        )
-    for part in ("train", "test"):
-        arrays.setdefault(f"x_{part}", arrays.get("x", arrays.get("x_train", np.zeros(0))))
-        if (y := arrays.get("y", arrays.get("y_train"))) is not None:
-            arrays.setdefault(f"y_{part}", y)
-    found: dict[str, Samples] = {}
-    for part in ("train", "test"):
-        x = _model_input(path, arrays[f"x_{part}"], trainer)
-        y = _wanted(trainer, arrays.get(f"y_{part}"), x)
-        if len(x) != len(y) or not len(y) or not _fits(trainer, y):
-            raise DataError(
-                f"{path}: expected arrays x_train, y_train, x_test, y_test (or x, y), samples "
-                f"first, {WANTED[trainer.loss]}; y_{part} is {y.dtype} {y.shape} for {len(x)} "
-                "samples"
-            )
-        softmax = trainer.loss == Loss.SOFTMAX.value
-        if softmax and not 0 <= y.min() <= y.max() < trainer.classes:
-            raise DataError(
-                f"{path}: y_{part} has labels {y.min()} .. {y.max()}, expected "
-                f"0 .. {trainer.classes - 1}"
-            )
-        found |= {f"x_{part}": x, f"y_{part}": y}
-    return found
-
-
-WANTED = {
-    "softmax": "labels as whole numbers",
-    "sigmoid": "labels as 0 or 1 for each class",
-    "mse": "targets as real values or int8 for each output",
-    "none": "labels as whole numbers",
-}
-
-
-def _wanted(trainer: Trainer, y: Samples | None, x: Samples) -> Samples:
-    """What is to be learned from x, as the loss takes it."""
-    if trainer.loss != "mse":
-        return np.zeros(0) if y is None else y
-    if y is None:
-        port = trainer.compiled.graph.input.tensor
-        quant = trainer.compiled.graph.tensors[port].quant
-        y = (x.astype(np.float32) - quant.zero_point) * np.float32(quant.per_tensor)
-    return trainer.quantize_target(y) if np.issubdtype(y.dtype, np.floating) else y
-
-
-def _fits(trainer: Trainer, y: Samples) -> bool:
-    per_sample = y.size // len(y)
-    if trainer.loss == "mse":
-        return y.dtype == np.int8 and per_sample == np.prod(trainer.output_shape)
-    whole = y.dtype == bool or np.issubdtype(y.dtype, np.integer)
-    if trainer.loss == "sigmoid":
-        return bool(whole and per_sample == trainer.classes and y.min() >= 0 and y.max() <= 1)
-    return bool(whole and y.ndim == 1)
-
-
-def _long(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without axes of 1, which do not change the order of the elements."""
-    return tuple(n for n in shape if n != 1)
-
-
-def _model_input(path: Path, x: Samples, trainer: Trainer) -> Samples:
-    port = trainer.compiled.graph.input
-    shape, size = trainer.input_shape[1:], int(np.prod(trainer.input_shape))
-    if x.ndim == 0 or (_long(x.shape[1:]) != _long(shape) and x.shape[1:] != (size,)):
-        raise DataError(
-            f"{path}: samples of shape {x.shape[1:]}, the model takes {shape}, channels last; "
-            "transpose them (x.transpose(0, 2, 3, 1) for channels first)"
-        )
-    if np.issubdtype(x.dtype, np.floating):
-        x = trainer.quantize(x)
-    elif x.dtype == np.uint8 and port.model_dtype == "uint8":
-        x = (x.astype(np.int16) - 128).astype(np.int8)
-    if x.dtype != np.int8:
-        raise DataError(f"{path}: samples must be int8 or float, not {x.dtype}")
-    return x.reshape(len(x), size)

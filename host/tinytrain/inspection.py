@@ -14,6 +14,7 @@ from tinytrain.ir.ops import (
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
+    Embedding,
     Hwc,
     MaxPool2D,
     Mean,
@@ -107,6 +108,8 @@ def _caption(graph: Graph) -> str:
         f"{_affine(graph.tensors[port.tensor].quant)} as int8"
         for what, port in (("input", graph.input), ("output", graph.output))
     ]
+    if graph.indices:
+        lines[0] = f"input: int32 {list(graph.input.shape)}, indices 0 .. {graph.indices - 1}"
     return "\n".join([*lines, *graph.notes])
 
 
@@ -140,6 +143,8 @@ def _detail(node: Node) -> str:
         case DepthwiseConv2D(window=w) as attrs:
             times = f" x{attrs.multiplier}" if attrs.multiplier > 1 else ""
             return f"depthwise{times} {_window(w)}"
+        case Embedding() as attrs:
+            return f"{attrs.rows} rows of {attrs.depth}"
         case AveragePool2D(window=w):
             return f"average {_window(w)}"
         case MaxPool2D(window=w):
@@ -150,10 +155,8 @@ def _detail(node: Node) -> str:
             return f"pad {_border(attrs.input, attrs.output, attrs.pad)} with {attrs.value}"
         case Softmax() as attrs:
             return "softmax" if attrs.beta == 1 else f"softmax, beta {attrs.beta:g}"
-        case Requantize(identity=True):
-            return "clamp"
-        case Requantize():
-            return "requantize"
+        case Requantize() as attrs:
+            return "clamp" if attrs.identity else "requantize"
         case Add():
             return "add"
 
@@ -181,7 +184,8 @@ def _quantization(graph: Graph, node: Node) -> str:
         scales = graph.tensors[node.weight].quant.scale
         words.append("weights per channel" if len(scales) > 1 else "weights per tensor")
     attrs = node.attrs
-    if not isinstance(attrs, Mean | Pad | Softmax) and (attrs.low, attrs.high) != _INT8_RANGE:
+    unclamped = Embedding | Mean | Pad | Softmax
+    if not isinstance(attrs, unclamped) and (attrs.low, attrs.high) != _INT8_RANGE:
         words.append(f"clamp {attrs.low}..{attrs.high}")
     return ", ".join(words)
 

@@ -29,13 +29,15 @@ channels = st.integers(1, 9)
 
 
 def check(model: Model, kinds: set[str] | None = None, n: int = 3) -> None:
-    """Compare on noise and on the ends of int8. kinds: the ops that the graph must have."""
+    """Compare on noise and on the ends of the range. kinds: the ops that the graph must have."""
     compiled = model.compiled()
     if kinds is not None:
         assert {node.op for node in compiled.graph.nodes} == kinds
     rng = np.random.default_rng(len(model.data))
-    ends = rng.choice([-128, 127], model.shape).astype(np.int8)
-    flat = np.full(model.shape, rng.integers(-128, 128), np.int8)
+    low, high = (0, model.indices - 1) if model.indices else (-128, 127)
+    dtype = np.int32 if model.indices else np.int8
+    ends = rng.choice([low, high], model.shape).astype(dtype)
+    flat = np.full(model.shape, rng.integers(low, high + 1), dtype)
     inputs = np.array([*model.noise(1, n), ends, flat])
     machine = Interpreter(compiled.program, compiled.arena)
     ours = np.array([machine.predict(x) for x in inputs])
@@ -95,6 +97,14 @@ def dense(draw: Any) -> None:
     how = {"keep_num_dims": len(rows) > 1} | parameters(draw) | output(draw, x)
     y = net.dense(x, draw(channels), **how)
     check(net.model(x, y), {"conv2d"})
+
+
+def embedding(draw: Any) -> None:
+    net = Net(draw(seeds))
+    x = net.index_input(*draw(st.sampled_from([(1, 1), (1, 6), (9,)])))
+    rows, depth = draw(st.integers(1, 300)), draw(channels)
+    code = "EMBEDDING_LOOKUP" if len(x.shape) == 1 and draw(st.booleans()) else "GATHER"
+    check(net.model(x, net.embedding(x, rows, depth, 0.01, draw(zeros), code)), {"embedding"})
 
 
 def add(draw: Any) -> None:
@@ -210,6 +220,7 @@ CASES = {
     "conv": (lambda draw: conv(draw, False), 60),
     "depthwise": (lambda draw: conv(draw, True), 60),
     "dense": (dense, 60),
+    "embedding": (embedding, 30),
     "add": (add, 60),
     "average_pool": (lambda draw: pool(draw, "AVERAGE_POOL_2D", "average_pool2d"), 40),
     "max_pool": (lambda draw: pool(draw, "MAX_POOL_2D", "max_pool2d"), 30),

@@ -261,6 +261,18 @@ def pad_s8(m: Maker) -> Args:
     return [p, x, m.garbage(p["out_h"] * p["out_w"] * p["channels"])]
 
 
+def _embedding(m: Maker) -> tuple[Params, NDArray[np.int32]]:
+    """A table and the rows that are chosen: often the same ones again."""
+    p = {"rows": m.pick(1, 3, 40), "count": m.pick(1, 2, 7, 20), "depth": m.channels()}
+    return p, m.array(p["count"], 0, p["rows"] - 1, "int32")
+
+
+@case
+def embedding_s8(m: Maker) -> Args:
+    p, x = _embedding(m)
+    return [p, x, m.int8(p["rows"], p["depth"]), m.garbage(p["count"] * p["depth"])]
+
+
 def _block(m: Maker) -> tuple[Params, int, int]:
     """A block that meets the map, reaches over its border, or lies beside it."""
     p = {"channels": m.int(1, 4), "value": m.int(-128, 127)}
@@ -543,6 +555,19 @@ def bias_bwd(m: Maker) -> Args:
     return [*args, bias, m.int8(n), m.garbage(4 * n)]
 
 
+@case
+def embedding_bwd_weight(m: Maker) -> Args:
+    p, x = _embedding(m)
+    if m.int(0, 9) == 9:  # so many positions that sums come near 2^31
+        p |= {"rows": 1, "count": 32767, "depth": 1}
+        x = np.zeros(p["count"], np.int32)
+    dy = m.grad(p["count"] * p["depth"], INT32_MAX // p["count"])
+    table, fraction = m.weights(p["rows"], p["depth"]), m.int8(p["rows"], p["depth"])
+    rate = m.pick(m.rate(), m.rate(), None)
+    d = m.garbage(4 * p["depth"] * (p["rows"] if rate is None else 1))
+    return [p, dy, x, rate, *m.steps(1), table, fraction, d]
+
+
 # ---- momentum, weight decay, batches, precision ----------------------------------------------
 
 
@@ -604,6 +629,18 @@ def bias_bwd__optimizer(m: Maker) -> Args:
     return [params, dy, m.rate(), mantissa, exponent, bias, *planes, d]
 
 
+@case
+def embedding_bwd_weight__optimizer(m: Maker) -> Args:
+    p, x = _embedding(m)
+    dy, table = m.grad(p["count"] * p["depth"]), m.weights(p["rows"], p["depth"])
+    t = {"rows": 1, "groups": p["rows"], "run": p["depth"]}
+    t |= {"row_step": table.size, "group_step": p["depth"]}
+    t["optimizer"], planes = _optimizer(m, table.size, "int16", 127)
+    t["optimizer"] |= {"layer_mantissa": 0, "layer_exponent": 0}
+    params, d = {"gradient": p, "trained": t}, m.garbage(4 * p["depth"])
+    return [params, dy, x, m.rate(), *m.steps(1), table, *planes, d]
+
+
 def _trained(args: Args) -> int:
     t = args[0]["trained"]
     return int(t["rows"] * t["groups"] * t["run"])
@@ -627,13 +664,20 @@ def bias_bwd__batch(m: Maker) -> Args:
     return _with_sums(m, args, args[0]["gradient"]["channels"])
 
 
+@case
+def embedding_bwd_weight__batch(m: Maker) -> Args:
+    args = embedding_bwd_weight__optimizer(m)
+    return _with_sums(m, args, _trained(args))
+
+
 def _count(m: Maker) -> int:
     return int(m.pick(1, 2, 3, 32767, 32768, INT32_MAX, m.int(1, 64), m.int(1, INT32_MAX)))
 
 
 @case
 def weight_apply(m: Maker) -> Args:
-    make = m.pick(conv2d_bwd_weight__batch, depthwise_conv2d_bwd_weight__batch)
+    layers = conv2d_bwd_weight__batch, depthwise_conv2d_bwd_weight__batch
+    make = m.pick(*layers, embedding_bwd_weight__batch)
     p, _, _, rate, mantissa, exponent, weights, fraction, velocity, sums, _ = make(m)
     factors = mantissa, exponent
     return [p["trained"], sums, _count(m), rate, *factors, weights, fraction, velocity]

@@ -228,6 +228,29 @@ def test_bias(rng: np.random.Generator, geometry: Geometry) -> None:
     assert d * 2.0**DY_EXPONENT == pytest.approx(exact, rel=1e-12)
 
 
+def test_embedding(rng: np.random.Generator) -> None:
+    """Rows that several positions share get the sum; rows that none has get 0."""
+    rows, count, depth = 6, 9, 5
+    x = np.array([3, 0, 3, 3, 1, 5, 0, 3, 1], np.int32)
+    dy, real = random_grad(rng, count * depth)
+    table = torch.zeros((rows, depth), dtype=torch.float64, requires_grad=True)
+    chosen = functional.embedding(torch.tensor(x.astype(np.int64)), table)
+    (chosen * torch.tensor(real.reshape(count, depth))).sum().backward()
+    d, none = np.full((rows, depth), 7, np.int32), np.zeros(0, np.int8)
+    p = {"rows": rows, "count": count, "depth": depth}
+    library().call("tt_embedding_bwd_weight", p, dy, x, None, None, None, none, None, d)
+    assert d * 2.0**DY_EXPONENT == pytest.approx(table.grad.numpy(), rel=1e-12)
+    before = rng.integers(-60, 60, (rows, depth), np.int8)
+    w, fraction = before.copy(), np.zeros((rows, depth), np.int8)
+    steps = np.array([2**14], np.uint16), np.array([-2], np.int8)
+    sums = np.zeros(depth, np.int32)
+    library().call("tt_embedding_bwd_weight", p, dy, x, rate_buffer(LR), *steps, w, fraction, sums)
+    moved = before - (w + fraction / 256)
+    ideal = LR * 2**12 * table.grad.numpy()
+    assert (np.abs(moved - ideal) <= 1 / 256 + 2e-4 * np.abs(ideal)).all()
+    assert not moved[[2, 4]].any() and np.abs(ideal).max() > 1
+
+
 def average(geometry: Geometry, x: Any) -> Any:
     """Mean over the part of each window inside the map."""
 

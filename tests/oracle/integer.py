@@ -15,7 +15,16 @@ import torch
 
 from oracle import ops
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.ops import Add, AveragePool2D, Conv2D, DepthwiseConv2D, Mean, Pad, Requantize
+from tinytrain.ir.ops import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Embedding,
+    Mean,
+    Pad,
+    Requantize,
+)
 
 Ints = npt.NDArray[np.int64]
 Activations = Mapping[str, npt.NDArray[np.int8]]
@@ -78,7 +87,7 @@ def before_clamp(
             return x
         case Requantize():
             return multiply(centred, *quantize_multiplier(factor)) + quant.zero_point
-        case Pad():
+        case Pad() | Embedding():
             return None
         case _:
             return _exact(graph, node, x, integers)

@@ -15,6 +15,7 @@ from tinytrain.ir.ops import (
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
+    Embedding,
     Hwc,
     MaxPool2D,
     Mean,
@@ -41,6 +42,10 @@ def parameters(graph: Graph, *, dequantized: bool = True) -> Parameters:
         if node.weight is None:
             continue
         w = graph.tensors[node.weight]
+        if isinstance(node.attrs, Embedding):
+            rows = (_data(w.data) - w.quant.zero_point) * w.quant.per_tensor
+            weights[node.name] = torch.tensor(rows)
+            continue
         axis = output_axis(node)
         scale = w.quant.channels(w.shape[axis]) if dequantized else np.ones(w.shape[axis])
         weights[node.name] = torch.tensor(_data(w.data) * _along(axis, scale))
@@ -78,6 +83,8 @@ def forward(graph: Graph, node: Node, inputs: list[Tensor], p: Parameters) -> Te
         case DepthwiseConv2D(window=w) as a:
             kernel = p.weights[node.name].reshape(*w.kernel, -1)
             return _cut(_depthwise(inputs[0], kernel, a), w, p.biases.get(node.name))
+        case Embedding():
+            return p.weights[node.name][inputs[0].long()]
         case Add():
             return inputs[0] + (inputs[1] if len(inputs) > 1 else inputs[0])
         case AveragePool2D(window=w):

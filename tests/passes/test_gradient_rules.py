@@ -69,6 +69,15 @@ def dense(net: Net, draw: Any) -> Comparison:
     return finish(net, draw, x, y)
 
 
+def embedding(net: Net, draw: Any) -> Comparison:
+    """Few rows for many positions, some of which share one; perhaps a second table."""
+    x, depth = net.index_input(1, draw(st.integers(1, 9))), draw(st.integers(1, 6))
+    y = net.embedding(x, draw(st.integers(1, 12)), depth, 0.01, draw(zeros))
+    if draw(st.booleans()):
+        y = net.add(y, net.embedding(x, draw(st.integers(1, 12)), depth, 0.02), draw(activations))
+    return finish(net, draw, x, y)
+
+
 def add(net: Net, draw: Any) -> Comparison:
     x, a = start(net, draw)
     b = net.conv(a, a.shape[3], (1, 1))
@@ -164,6 +173,7 @@ CASES = (
     conv2d,
     depthwise,
     dense,
+    embedding,
     add,
     average_pool2d,
     max_pool2d,

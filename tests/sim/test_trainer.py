@@ -16,9 +16,9 @@ from support.nets import Net
 from support.shared import golden, path_of
 from support.trainers import trainer as make
 from support.training import examples_of_classes
-from tinytrain.build import load_data
 from tinytrain.compilation import compile_graph
 from tinytrain.errors import DataError, TinyTrainError
+from tinytrain.samples import load_data
 
 SHAPE = (1, 12, 12, 3)  # of "mobilenet"
 CLASSES = 6

@@ -37,10 +37,11 @@ class Act:
 
 @dataclass(frozen=True)
 class Model:
-    """A model file and the shape of its input."""
+    """A model file and the shape of its input, whose integers are indices if that is not 0."""
 
     data: bytes
     shape: tuple[int, ...]
+    indices: int = 0
 
     def graph(self) -> Graph:
         """The model, imported."""
@@ -53,9 +54,11 @@ class Model:
         """The model through the whole pipeline."""
         return compile_graph(self.graph(), update)
 
-    def noise(self, seed: int = 0, n: int | None = None) -> NDArray[np.int8]:
+    def noise(self, seed: int = 0, n: int | None = None) -> NDArray[Any]:
         """One random input, or n of them."""
         shape = self.shape if n is None else (n, *self.shape)
+        if self.indices:
+            return np.random.default_rng(seed).integers(0, self.indices, shape).astype(np.int32)
         return np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
 
 
@@ -66,6 +69,7 @@ class Net:
         self.writer = TfliteWriter()
         self.rng = np.random.default_rng(seed)
         self.made = 0
+        self.rows = 0  # of the smallest table
 
     # ---- tensors
 
@@ -78,6 +82,11 @@ class Net:
     def input(self, *shape: int, scale: float = 0.015, zero: int = -3) -> Act:
         """For uniform int8 values."""
         return self.act(shape, scale, zero, scale * float(np.hypot(74, zero + 0.5)))
+
+    def index_input(self, *shape: int) -> Act:
+        """Of int32 indices; `model` says how many rows the tables have."""
+        self.made += 1
+        return Act(self.writer.tensor(f"t{self.made}", shape, "int32"), shape, 1.0, 0, 1.0)
 
     def const(self, values: Any, dtype: str, **how: Any) -> int:
         self.made += 1
@@ -197,6 +206,26 @@ class Net:
         how = {"fan_in": depth, "per_channel": False} | how
         return self.layer("FULLY_CONNECTED", x, (outputs, depth), (*x.shape[:-1], outputs), **how)
 
+    def embedding(
+        self,
+        x: Act,
+        rows: int,
+        depth: int,
+        scale: float = 0.01,
+        zero: int = -3,
+        code: str = "GATHER",
+    ) -> Act:
+        """Rows of a table by indices."""
+        y = self.act((*x.shape, depth), scale, zero, scale * 74)
+        values = self.rng.integers(-128, 128, (rows, depth))
+        table = self.const(values, "int8", scale=y.scale, zero_point=zero)
+        if code == "GATHER":
+            self.writer.op(code, [table, x.index], [y.index], axis=0)
+        else:
+            self.writer.op(code, [x.index, table], [y.index])
+        self.rows = min(self.rows or rows, rows)
+        return y
+
     # ---- ops without weights
 
     def add(
@@ -290,7 +319,7 @@ class Net:
         return y
 
     def model(self, x: Act, y: Act) -> Model:
-        return Model(self.writer.bytes([x.index], [y.index]), x.shape)
+        return Model(self.writer.bytes([x.index], [y.index]), x.shape, self.rows)
 
 
 def _map(x: Act, kernel: Pair, stride: Pair, padding: str) -> Pair:

@@ -98,6 +98,18 @@ def keywords(seed: int) -> Model:
     return net.model(x, net.dense(y, 4, activation="RELU6", scale=6 / 255, zero=-128))
 
 
+def characters(seed: int) -> Model:
+    """Indices, looked up in two tables, whose rows go through a convolution and a dense layer."""
+    net = Net(seed)
+    n, depth = int(net.rng.integers(4, 9)), int(net.rng.integers(3, 8))
+    x = net.index_input(1, n)
+    a = net.embedding(x, 7, depth, 0.012, int(net.rng.integers(-60, 60)))
+    b = net.embedding(x, 5 + int(net.rng.integers(1, 9)), depth, 0.009)
+    y = net.reshape(net.add(a, b, "RELU"), 1, 1, n, depth)
+    y = net.conv(y, 6, (1, 3), activation="RELU")
+    return net.model(x, _head(net, net.flatten(y), 5))
+
+
 def tangle(seed: int) -> Model:
     """Random ops on random earlier tensors; what nobody reads is added to the end where it fits."""
     net = Net(seed)
@@ -142,5 +154,6 @@ def _random_op(net: Net, x: Act, made: list[Act]) -> Act:
 
 
 ZOO: Mapping[str, Callable[[int], Model]] = {
-    f.__name__: f for f in (lenet, residual, branches, mobilenet, autoencoder, keywords, tangle)
+    f.__name__: f
+    for f in (lenet, residual, branches, mobilenet, autoencoder, keywords, characters, tangle)
 }

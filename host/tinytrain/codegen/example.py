@@ -8,20 +8,16 @@ from tinytrain.ir.program import Program
 
 TRAIN = '''"""Fine-tune {name} on this board. Replace `examples` by your own data."""
 
-import gc
-
+{imports}
 import tinytrain
 
 
 def examples():
-    """Yield (x, y): {size} int8 values ({inputs}) and {wanted}.
-
-    int8 value = round(real / {scale:.7g}) + {zero}.
-    """
-    x = bytearray({size})
+    """Yield (x, y): {size} {values} ({inputs}) and {wanted}.{meaning}"""
+    x = {make}
     for n in range({examples}):
         for i in range(len(x)):
-            x[i] = (i * (n + 3) + n) & 0xFF
+            x[i] = (i * (n + 3) + n) {within}
         yield x, {y}
 
 
@@ -44,13 +40,39 @@ for epoch in range(3):
 
 PREDICT = '''"""Run {name} on this board."""
 
-import tinytrain
+{only_array}import tinytrain
 
 trainer = tinytrain.Trainer("model.ttw")
 print(trainer)
-x = bytearray({size})  # {inputs} int8: round(real / {scale:.7g}) + {zero}
+x = {make}  # {inputs} {values}{formula}
 print("class", trainer.classify(x))
 '''
+
+
+def _input(graph: Graph) -> dict[str, str]:
+    """What the script does for the model's input."""
+    tensor = graph.tensors[graph.input.tensor]
+    scale, zero = tensor.quant.per_tensor, tensor.quant.zero_point
+    if graph.indices:
+        return {
+            "values": f"indices 0 .. {graph.indices - 1}",
+            "meaning": "",
+            "formula": "",
+            "make": f'array.array("i", [0] * {tensor.size})',
+            "within": f"% {graph.indices}",
+            "imports": "import array\nimport gc\n",
+            "only_array": "import array\n\n",
+        }
+    formula = f"round(real / {scale:.7g}) + {zero}"
+    return {
+        "values": "int8 values",
+        "meaning": f"\n\n    int8 value = {formula}.\n    ",
+        "formula": f": {formula}",
+        "make": f"bytearray({tensor.size})",
+        "within": "& 0xFF",
+        "imports": "import gc\n",
+        "only_array": "",
+    }
 
 
 def example(graph: Graph, program: Program) -> str:
@@ -63,7 +85,7 @@ def example(graph: Graph, program: Program) -> str:
             min(program.classes, 4),
             f"{program.classes} bytes, 0 or 1 for each class",
         )
-    elif program.loss is Loss.MSE and source.size == result.size:
+    elif program.loss is Loss.MSE and source.size == result.size and not graph.indices:
         examples, y, wanted = 4, "None", "None, to learn towards x, or int8 values for each output"
     elif program.loss is Loss.MSE:
         examples, y = 4, f"bytes({result.size})"
@@ -76,6 +98,5 @@ def example(graph: Graph, program: Program) -> str:
         examples=examples,
         y=y,
         wanted=wanted,
-        scale=source.quant.per_tensor,
-        zero=source.quant.zero_point,
+        **_input(graph),
     )

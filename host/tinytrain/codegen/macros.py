@@ -29,13 +29,7 @@ def model_macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]
         "TT_DECAY": str(int(program.optimizer.decays and bool(program.step))),
         "TT_BATCH": str(int(bool(program.apply))),
     }
-    pixels = pixels_of(graph)
-    macros |= {
-        "TT_PIXEL_MULTIPLIER": str(pixels.multiplier),
-        "TT_PIXEL_ZERO": str(pixels.zero),
-        "TT_PIXEL_LOW": str(pixels.low),
-        "TT_PIXEL_HIGH": str(pixels.high),
-    }
+    macros |= {"TT_INDICES": str(graph.indices)} if graph.indices else _pixel_macros(graph)
     if program.step:
         loss = [Runtime.LOSS in c.args.values() for c in program.step].index(True)
         macros |= {"TT_STEP_CALLS": str(len(program.step)), "TT_LOSS_CALLS": str(loss + 1)}
@@ -52,6 +46,16 @@ def model_macros(graph: Graph, program: Program, arena: Arena) -> dict[str, str]
     ):
         macros |= _port_macros(graph, prefix, port, buffer, arena)
     return macros
+
+
+def _pixel_macros(graph: Graph) -> dict[str, str]:
+    pixels = pixels_of(graph)
+    return {
+        "TT_PIXEL_MULTIPLIER": str(pixels.multiplier),
+        "TT_PIXEL_ZERO": str(pixels.zero),
+        "TT_PIXEL_LOW": str(pixels.low),
+        "TT_PIXEL_HIGH": str(pixels.high),
+    }
 
 
 def _port_macros(

@@ -8,7 +8,7 @@ from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Program
 from tinytrain.plan.latent import find_latent
 
-TEMPLATE = '''"""The native module of {name}: {inputs} int8 -> {outputs} int8."""
+TEMPLATE = '''"""The native module of {name}: {inputs} {kind} -> {outputs} int8."""
 
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import Protocol, Self
@@ -19,7 +19,7 @@ class Buffer(Protocol):
 {device}class Trainer:
     """One instance of the model.
 
-    input: int8 {inputs}, scale {scale!r}, zero point {zero}; {learns}.
+    input: {takes}; {learns}.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Buffer(Protocol):
     def step(self, x: Buffer, {y}, *, latent: bool = False) -> float:
         """Forward, backward and update for one example; returns the loss ({loss}).
 
-        x: {size} int8, or if `latent` what encode() made of them. y: {wanted}.
+        x: {x}, or if `latent` what encode() made of them. y: {wanted}.
         """
 {trains}{methods}{checkpoints}    def predict(
         self, x: Buffer, out: Buffer | None = None, *, latent: bool = False
@@ -58,13 +58,9 @@ class Buffer(Protocol):
         with latent=True: the same result, and those layers are not run again. ValueError if there
         is no latent."""
     def quantize(self, src: Buffer, out: Buffer) -> Buffer:
-        """The model's int8 input, in `out`, for {size} pixels or real values; allocates nothing.
-
-        uint8: 0 .. 255 stands for the real values {low} .. {high}, saturated.
-        float32: round(src / input_scale) + input_zero_point, saturated.
-        """
+        """{quantize}
     def info(self) -> dict[str, object]:
-        """name, loss, classes, steps (so far), pixels (real values of 0 and 255), arena, state and
+        """name, loss, classes, steps (so far), {about}, arena, state and
         weights (bytes), hash (of the build)."""
     def reset(self) -> None:
         """Forget all training."""
@@ -128,6 +124,35 @@ CHECKPOINTS = '''    def save(self, where: str | BlockDevice) -> tuple[str | int
 '''
 
 
+QUANTIZE = '''The model's int8 input, in `out`, for {size} pixels or real values; allocates nothing.
+
+        uint8: 0 .. 255 stands for the real values {low} .. {high}, saturated.
+        float32: round(src / input_scale) + input_zero_point, saturated.
+        """'''
+
+
+def _input(graph: Graph) -> dict[str, str]:
+    """What the stub says of the input."""
+    tensor, inputs = graph.tensors[graph.input.tensor], "x".join(map(str, graph.input.shape))
+    if graph.indices:
+        last = graph.indices - 1
+        return {
+            "kind": "indices",
+            "takes": f"{inputs} indices 0 .. {last}",
+            "x": f"{tensor.size} int32 (array('i'), or their bytes), 0 .. {last} each",
+            "quantize": 'ValueError: the input is indices."""',
+            "about": "indices (what they have to be below)",
+        }
+    quant, pixels = tensor.quant, pixels_of(graph)
+    return {
+        "kind": "int8",
+        "takes": f"int8 {inputs}, scale {quant.per_tensor!r}, zero point {quant.zero_point}",
+        "x": f"{tensor.size} int8",
+        "quantize": QUANTIZE.format(size=tensor.size, low=pixels.low, high=pixels.high),
+        "about": "pixels (real values of 0 and 255)",
+    }
+
+
 def stub(graph: Graph, program: Program) -> str:
     """The stub file of a model."""
     optimizer = program.optimizer
@@ -143,9 +168,9 @@ def stub(graph: Graph, program: Program) -> str:
         case Loss.MSE:
             learns, y = "learns towards targets", "y: Buffer"
             wanted = f"{result.size} int8, quantized as the output"
-            if source.size == result.size:
+            if source.size == result.size and not graph.indices:
                 y, wanted = "y: Buffer | None = None", f"{wanted}; without it x is the target"
-    pixels, trains = pixels_of(graph), ""
+    trains = ""
     if program.loss:
         kind = y.removeprefix("y: ").removesuffix(" = None")
         trains = TRAINS.format(y=y, kind=kind, score=SCORES[program.loss])
@@ -154,19 +179,15 @@ def stub(graph: Graph, program: Program) -> str:
         name=graph.name,
         inputs="x".join(map(str, graph.input.shape)),
         outputs="x".join(map(str, graph.output.shape)),
-        scale=source.quant.per_tensor,
-        zero=source.quant.zero_point,
         attributes=(MOMENTUM if optimizer.momentum else "") + (DECAY if optimizer.decays else ""),
         trains=trains,
         methods=BATCH.format(y=y) if optimizer.batch else "",
         latent=f"Bytes of a latent: {latent.tensor}." if latent else "0: there is no latent.",
-        low=pixels.low,
-        high=pixels.high,
         device=DEVICE if program.loss else "",
         checkpoints=CHECKPOINTS if program.loss else "",
-        size=source.size,
         loss=program.loss.value if program.loss else "none",
         learns=learns,
         y=y,
         wanted=wanted,
+        **_input(graph),
     )

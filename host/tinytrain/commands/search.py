@@ -136,10 +136,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> Study:
-    from tinytrain.build import load_data
     from tinytrain.compilation import compile_graph, trained_graph
     from tinytrain.importers import load
     from tinytrain.passes.update import layer_names
+    from tinytrain.samples import load_data
     from tinytrain.search.study import Settings, Study
     from tinytrain.sim.trainer import Trainer
 

@@ -52,7 +52,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _sim(arguments: argparse.Namespace) -> None:
-    from tinytrain.build import load_data, open_build
+    from tinytrain.build import open_build
+    from tinytrain.samples import load_data
     from tinytrain.sim.trainer import Trainer
 
     trainer = Trainer(open_build(arguments.folder))

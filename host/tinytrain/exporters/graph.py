@@ -21,6 +21,7 @@ from tinytrain.ir.ops import (
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
+    Embedding,
     Hwc,
     MaxPool2D,
     Mean,
@@ -40,7 +41,7 @@ Shape = tuple[int, ...]
 
 
 def graph_to_tflite(graph: Graph) -> bytes:
-    """The file: int8 in, int8 out; ExportError for what .tflite cannot say."""
+    """The file: int8 or indices in, int8 out; ExportError for what .tflite cannot say."""
     export = _Export(graph)
     first = export.activation(graph.input.tensor, graph.input.shape)
     for node in graph.nodes:
@@ -60,10 +61,10 @@ class _Export:
 
     def activation(self, name: str, shape: Shape) -> int:
         """A tensor that an op is about to write."""
-        quant = self.graph.tensors[name].quant
-        index = self.writer.tensor(
-            name, shape, np.int8, scale=quant.per_tensor, zero_point=quant.zero_point
-        )
+        if self.graph.tensors[name].dtype == "int32":  # indices
+            index = self.writer.tensor(name, shape, np.int32)
+        else:
+            index = self.between(name, name, shape)
         self.places[name], self.shapes[name] = index, shape
         return index
 
@@ -97,6 +98,7 @@ class _Export:
             tensor.dtype,
             data=tensor.data.reshape(shape),
             scale=tensor.quant.scale,
+            zero_point=tensor.quant.zero_point,
             axis=axis,
         )
 
@@ -203,6 +205,13 @@ def _depthwise(e: _Export, node: Node, attrs: DepthwiseConv2D) -> None:
     )
 
 
+def _embedding(e: _Export, node: Node, attrs: Embedding) -> None:
+    source, table = node.inputs
+    inputs = [e.parameter(table, (attrs.rows, attrs.depth), 0), e.places[source]]
+    target = e.activation(node.output, (*e.shapes[source], attrs.depth))
+    e.writer.op("GATHER", inputs, [target], axis=0)
+
+
 def _parameters(e: _Export, node: Node, shape: Shape, axis: int) -> list[int]:
     assert node.weight is not None
     weight = e.parameter(node.weight, shape, axis)
@@ -280,6 +289,7 @@ def _softmax(e: _Export, node: Node, attrs: Softmax) -> None:
 WRITERS: Mapping[type, Callable[[_Export, Node, Any], None]] = {
     Conv2D: _conv2d,
     DepthwiseConv2D: _depthwise,
+    Embedding: _embedding,
     Add: _add,
     AveragePool2D: _pool,
     MaxPool2D: _pool,

@@ -114,6 +114,7 @@ OPS: Final[Mapping[str, OpSpec]] = {
     "DEQUANTIZE": OpSpec("DequantizeOptions", 2),
     "DIV": OpSpec("DivOptions", 1, (_ACTIVATION,)),
     "ELU": OpSpec(None, 1),
+    "EMBEDDING_LOOKUP": OpSpec(None, 1),
     "EXP": OpSpec("ExpOptions", 2),
     "EXPAND_DIMS": OpSpec("ExpandDimsOptions", 1),
     "FULLY_CONNECTED": OpSpec(

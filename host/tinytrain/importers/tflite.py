@@ -10,7 +10,7 @@ from tinytrain.importers.layout import View
 from tinytrain.importers.tflite_file import FileOp, TfliteFile, read_tflite
 from tinytrain.importers.tflite_ops import ADVICE, RULES
 from tinytrain.importers.translation import DAMAGED_HELP, INT8_HELP, Translation
-from tinytrain.ir import Graph, Port, verify
+from tinytrain.ir import Graph, Port, Quantization, verify
 from tinytrain.ir.graph import plain_name
 
 
@@ -20,7 +20,11 @@ def import_tflite(path: Path) -> Graph:
     Raises ImportModelError naming file, op, index and tensor, and what would help.
     """
     t = _translate(read_tflite(path))
-    return verify(drop_unused(fold_pads(_finish(t))))
+    graph = drop_unused(fold_pads(_finish(t)))
+    if t.indices is not None and not graph.indices:
+        tensor = t.file.tensors[t.file.input]
+        raise t.refusal(None, "the output does not depend on the input", tensor, DAMAGED_HELP)
+    return verify(graph)
 
 
 def _translate(file: TfliteFile) -> Translation:
@@ -42,9 +46,9 @@ def _unknown(t: Translation, op: FileOp) -> ImportModelError:
 
 
 def _begin(t: Translation) -> None:
-    """Check the model's input, and make it a tensor of the graph if it is int8."""
+    """Check the model's input, and make it a tensor of the graph if it is int8 or indices."""
     tensor = t.file.tensors[t.file.input]
-    if tensor.dtype not in ("int8", "uint8", "float32"):
+    if tensor.dtype not in ("int8", "uint8", "float32", "int32"):
         t.require_quantized(None, tensor)
     shape = t.shape(None, tensor)
     # The converter writes 1 for an axis that was left open; for the batch that is right.
@@ -64,6 +68,11 @@ def _begin(t: Translation) -> None:
         name = t.add_tensor(tensor.name, shape, t.quantization(None, tensor))
         t.views[tensor.index] = View(name, shape)
         t.input = Port(name, shape)
+    elif tensor.dtype == "int32":
+        if not shape:
+            raise t.refusal(None, "a scalar index", tensor, "give it the shape [1, 1]")
+        name = t.add_tensor(tensor.name, shape, Quantization((1.0,)), dtype="int32")
+        t.indices, t.input = (tensor.index, name), Port(name, shape, "int32")
 
 
 def _finish(t: Translation) -> Graph:

@@ -67,6 +67,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "CONV_2D": ("Conv2DOptions", _CONV),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*_CONV, "DepthMultiplier")),
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
+    "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
     "MAX_POOL_2D": ("Pool2DOptions", _POOL),
     "PACK": ("PackOptions", ("Axis",)),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),

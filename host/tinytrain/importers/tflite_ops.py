@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tinytrain.importers import layer_rules, linear_rules, shape_rules
+from tinytrain.importers import index_rules, layer_rules, linear_rules, shape_rules
 from tinytrain.importers.tflite_file import FileOp
 from tinytrain.importers.translation import Translation
 
@@ -18,8 +18,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "CONV_2D": linear_rules.conv2d,
     "DEPTHWISE_CONV_2D": linear_rules.depthwise_conv2d,
     "DEQUANTIZE": shape_rules.dequantize,
+    "EMBEDDING_LOOKUP": index_rules.embedding_lookup,
     "EXPAND_DIMS": shape_rules.reshape,
     "FULLY_CONNECTED": linear_rules.fully_connected,
+    "GATHER": index_rules.gather,
     "MAX_POOL_2D": layer_rules.max_pool2d,
     "MEAN": layer_rules.mean,
     "PACK": shape_rules.constant,
@@ -40,6 +42,7 @@ RULES: Final[Mapping[str, Rule]] = {
 # What would help instead of an op that has no rule.
 ADVICE: Final[Mapping[str, str]] = {
     "BATCH_MATMUL": "use fully connected layers",
+    "CAST": "give indices as an int32 input (keras.Input(dtype='int32')), anything else as int8",
     "DIV": "fold the scaling into the preprocessing or the weights",
     "ELU": "use RELU or RELU6",
     "GELU": "use RELU or RELU6",

@@ -33,7 +33,8 @@ _TYPE_HELP: Final = {
     "uint8": "uint8 quantization of TensorFlow 1 is not supported; " + INT8_HELP,
     "int16": "int16 activations (16x8 quantization) are not supported; " + INT8_HELP,
     "int4": "int4 is not supported; " + INT8_HELP,
-    "int64": "int64 values belong to 16x8 quantization; " + INT8_HELP,
+    "int64": "int64 values belong to 16x8 quantization (an input of indices has to be int32); "
+    + INT8_HELP,
 }
 
 
@@ -44,6 +45,7 @@ class Translation:
         "_counts",
         "constants",
         "file",
+        "indices",
         "input",
         "nodes",
         "notes",
@@ -61,6 +63,7 @@ class Translation:
         self.constants: dict[int, Ints] = {}
         self.notes: list[str] = []
         self.readers: dict[int, str] = {}  # of weight tensors
+        self.indices: tuple[int, str] | None = None  # an int32 input: its index, and its name here
         self.input: Port | None = None
         self.output: Port | None = None
         self._counts: Counter[str] = Counter()
@@ -110,6 +113,13 @@ class Translation:
         tensor = self.source(op, position)
         if tensor.index in self.views:
             return self.views[tensor.index]
+        if self.indices is not None and tensor.index == self.indices[0]:
+            raise self.refusal(
+                op,
+                "int32 indices where an int8 activation is needed",
+                tensor,
+                "let GATHER (an Embedding) alone read the model's int32 input",
+            )
         if tensor.data is None and tensor.index not in self.constants:
             self.require_quantized(op, tensor)
             raise self.refusal(op, "reads what no earlier op writes", tensor, DAMAGED_HELP)
@@ -269,9 +279,14 @@ class Translation:
         shape: tuple[int, ...],
         quant: Quantization,
         data: NDArray[np.int8] | NDArray[np.int32] | None = None,
+        *,
+        dtype: str = "int8",
     ) -> str:
-        """Add a tensor to the graph under a name of its own, which is returned."""
-        dtype = "int8" if data is None else data.dtype.name
+        """Add a tensor to the graph under a name of its own, which is returned.
+
+        dtype: of what has no data.
+        """
+        dtype = dtype if data is None else data.dtype.name
         name = name.replace(RESERVED, "_")
         unique, n = name, 1
         while unique in self.tensors:
@@ -279,6 +294,13 @@ class Translation:
             unique = f"{name}_{n}"
         self.tensors[unique] = Tensor(unique, shape, dtype, quant, data)
         return unique
+
+    def note_reader(self, op: FileOp, weight: FileTensor) -> None:
+        """Remember who reads a weight; each op trains a copy of its own, which a note says."""
+        if weight.index in self.readers:
+            self.notes.append(f"{op} and {self.readers[weight.index]} share weights, but train "
+                              "them apart")  # fmt: skip
+        self.readers[weight.index] = str(op)
 
     def _require_new(self, op: FileOp, target: FileTensor) -> None:
         if target.index in self.views or target.index in self.constants or target.data is not None:

@@ -62,9 +62,7 @@ def add_parameters(
     scales = _weight_scales(t, op, tensor, channels, file_axis)
     many = len(scales) > 1
     name = t.add_tensor(tensor.name, weight.shape, _quantization(scales, axis), weight)
-    if tensor.index in t.readers:
-        t.notes.append(f"{op} and {t.readers[tensor.index]} share weights, but train them apart")
-    t.readers[tensor.index] = str(op)
+    t.note_reader(op, tensor)
     if not t.has_input(op, _BIAS):
         return (name,)
     # The reference adds the bias to the accumulator, whatever scale the file gives it.

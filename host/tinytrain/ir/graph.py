@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tinytrain.ir.ops import Attributes, Conv2D, DepthwiseConv2D
+from tinytrain.ir.ops import Attributes, Conv2D, DepthwiseConv2D, Embedding
 from tinytrain.ir.tensor import Tensor
 
 
@@ -35,7 +35,8 @@ class Node:
     @property
     def weight(self) -> str | None:
         """Name of the weight tensor, if the op has one."""
-        return self.inputs[1] if isinstance(self.attrs, Conv2D | DepthwiseConv2D) else None
+        has_one = isinstance(self.attrs, Conv2D | DepthwiseConv2D | Embedding)
+        return self.inputs[1] if has_one else None
 
     @property
     def bias(self) -> str | None:
@@ -47,9 +48,9 @@ class Node:
 class Port:
     """A model input or output as the user sees it.
 
-    tensor: name of the int8 tensor. shape: as in the model file, batch included.
-    model_dtype: the type in the file: int8, or uint8 / float32 where QUANTIZE and DEQUANTIZE at
-    the ends have been taken off (uint8 means int8 + 128).
+    tensor: name of the int8 tensor, or of the input's int32 indices. shape: as in the model file,
+    batch included. model_dtype: the type in the file: int8, int32, or uint8 / float32 where
+    QUANTIZE and DEQUANTIZE at the ends have been taken off (uint8 means int8 + 128).
     """
 
     tensor: str
@@ -59,7 +60,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A model: one int8 input, one int8 output."""
+    """A model: one input, int8 or int32 indices, and one int8 output."""
 
     name: str
     tensors: Mapping[str, Tensor]
@@ -67,6 +68,12 @@ class Graph:
     input: Port
     output: Port
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def indices(self) -> int:
+        """What the input's indices have to be below; 0 for an int8 input."""
+        readers = (n.attrs for n in self.consumers(self.input.tensor))
+        return min((a.rows for a in readers if isinstance(a, Embedding)), default=0)
 
     def producer(self, tensor: str) -> Node | None:
         """The node that writes a tensor."""

@@ -69,6 +69,16 @@ class DepthwiseConv2D:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """y[n] = w[x[n]]; inputs x, int32 [count] of 0 .. rows - 1, and a table w [rows, depth] that is
+    quantized as y."""
+
+    rows: int
+    depth: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Add:
     """y = clamp(rescale(a) + rescale(b)); a, b and y of the same number of elements."""
 
@@ -135,7 +145,16 @@ class Softmax:
 
 
 Attributes = (
-    Conv2D | DepthwiseConv2D | Add | AveragePool2D | MaxPool2D | Mean | Pad | Requantize | Softmax
+    Conv2D
+    | DepthwiseConv2D
+    | Embedding
+    | Add
+    | AveragePool2D
+    | MaxPool2D
+    | Mean
+    | Pad
+    | Requantize
+    | Softmax
 )
 
 
@@ -151,6 +170,7 @@ class OpInfo:
 OPS: dict[str, OpInfo] = {
     "conv2d": OpInfo(Conv2D, (2, 3), ("weight", "bias")),
     "depthwise_conv2d": OpInfo(DepthwiseConv2D, (2, 3), ("weight", "bias")),
+    "embedding": OpInfo(Embedding, (2, 2), ("weight",)),
     "add": OpInfo(Add, (2, 2)),
     "average_pool2d": OpInfo(AveragePool2D, (1, 1)),
     "max_pool2d": OpInfo(MaxPool2D, (1, 1)),

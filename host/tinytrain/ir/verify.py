@@ -9,6 +9,7 @@ from tinytrain.ir.ops import (
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
+    Embedding,
     MaxPool2D,
     Mean,
     Pad,
@@ -48,6 +49,8 @@ def _check_node(graph: Graph, node: Node, known: set[str], names: set[str]) -> N
     for name in node.inputs:
         if name not in known:
             raise GraphError(f"{where}: {name} is read before it is written")
+    if (graph.tensors[node.inputs[0]].dtype == "int32") != isinstance(node.attrs, Embedding):
+        raise GraphError(f"{where}: {node.inputs[0]}: embeddings alone read int32 indices")
     if node.output in known:
         raise GraphError(f"{where}: {node.output} is written twice")
     sizes = [graph.tensors[n].size for n in (node.inputs[0], node.output)]
@@ -60,6 +63,8 @@ def _expected_sizes(node: Node, sizes: list[int]) -> list[int]:
     match node.attrs:
         case Conv2D() | DepthwiseConv2D() | AveragePool2D() | MaxPool2D() as a:
             return [a.window.input.size, a.window.output.size]
+        case Embedding() as a:
+            return [a.count, a.count * a.depth]
         case Mean() as a:
             return [a.outer * a.count * a.inner, a.outer * a.inner]
         case Pad() as a:

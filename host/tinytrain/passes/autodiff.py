@@ -12,7 +12,7 @@ from enum import Enum
 
 from tinytrain.errors import UpdateError
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.ops import Mean, Pad
+from tinytrain.ir.ops import Embedding, Mean, Pad
 from tinytrain.passes.head import Head
 from tinytrain.passes.update import LayerUpdate, Scheme
 
@@ -101,6 +101,7 @@ def _pass_on(tape: Tape, node: Node, dy: str) -> None:
 RULES: Mapping[str, Rule] = {
     "conv2d": _layer,
     "depthwise_conv2d": _layer,
+    "embedding": _layer,
     "add": _pass_on,
     "requantize": _pass_on,
     "average_pool2d": _one_input,
@@ -157,7 +158,7 @@ def _check_reached(graph: Graph, scheme: Scheme, tape: Tape) -> None:
 def can_clip(graph: Graph, node: Node) -> bool:
     """Whether the op's clamp can ever change a value (so that its gradient needs the mask)."""
     attrs = node.attrs
-    if isinstance(attrs, Pad):
+    if isinstance(attrs, Embedding | Pad):
         return False
     source, result = graph.tensors[node.inputs[0]], graph.tensors[node.output]
     full = getattr(attrs, "low", -128) == -128 and getattr(attrs, "high", 127) == 127

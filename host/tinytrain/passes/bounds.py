@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 from tinytrain.errors import BuildError
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Window
+from tinytrain.ir.ops import (
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Embedding,
+    MaxPool2D,
+    Window,
+)
 from tinytrain.passes.autodiff import GradKind, GradOp
 from tinytrain.passes.fixed_point import INT32_MAX, below_power_of_two
 from tinytrain.passes.head import Head
@@ -57,6 +64,8 @@ def _bearable(graph: Graph, scheme: Scheme, op: GradOp) -> int:
             return INT32_MAX // (attrs.window.kernel[0] * attrs.window.kernel[1])
         case GradKind.WEIGHT if isinstance(attrs, Conv2D | DepthwiseConv2D):
             return INT32_MAX // (attrs.window.output.w * input_span(graph, op.node))
+        case GradKind.WEIGHT if isinstance(attrs, Embedding):
+            return INT32_MAX // attrs.count
         case GradKind.BIAS if isinstance(attrs, Conv2D | DepthwiseConv2D):
             return INT32_MAX // (attrs.window.output.h * attrs.window.output.w)
         case _:

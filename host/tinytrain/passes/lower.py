@@ -21,7 +21,7 @@ from tinytrain.passes.lower_loss import largest_output, loss_bits, lower_loss
 from tinytrain.passes.lower_update import lower_apply
 from tinytrain.passes.patches import Chain, lower_nodes
 from tinytrain.passes.slices import saved_inputs, with_weight
-from tinytrain.passes.storage import Constants, State, store_layer
+from tinytrain.passes.storage import CTYPES, Constants, State, store_layer
 from tinytrain.passes.update import Scheme, layers, partial_layers
 
 
@@ -84,7 +84,8 @@ def lower(
 
 def _activations(graph: Graph) -> dict[str, Buffer]:
     names = [graph.input.tensor, *(n.output for n in graph.nodes)]
-    return {n: Buffer(n, Region.ARENA, graph.tensors[n].nbytes, "int8_t") for n in names}
+    tensors = [graph.tensors[n] for n in names]
+    return {t.name: Buffer(t.name, Region.ARENA, t.nbytes, CTYPES[t.dtype]) for t in tensors}
 
 
 def _of_step(graph: Graph, tensors: Mapping[str, Buffer]) -> dict[str, Buffer]:

@@ -16,6 +16,7 @@ from tinytrain.ir.ops import (
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
+    Embedding,
     MaxPool2D,
     Mean,
     Pad,
@@ -129,6 +130,22 @@ def _layer(c: ForwardContext, node: Node) -> dict[str, Argument]:
         "y": c.buffers[node.output],
         "clip": c.clips.get(node.name),
         "scratch": working if working.nbytes else None,
+    }
+
+
+def embedding_struct(node: Node) -> StructValue:
+    """tt_embedding of an embedding."""
+    a = node.attrs
+    assert isinstance(a, Embedding)
+    return {"rows": a.rows, "count": a.count, "depth": a.depth}
+
+
+def _embedding(c: ForwardContext, node: Node) -> dict[str, Argument]:
+    return {
+        "p": embedding_struct(node),
+        "x": c.buffers[node.inputs[0]],
+        "w": c.storage[node.name].weight,
+        "y": c.buffers[node.output],
     }
 
 
@@ -272,6 +289,7 @@ class Lowering:
 FORWARD: Mapping[str, Lowering] = {
     "conv2d": Lowering("tt_conv2d_s8", _layer),
     "depthwise_conv2d": Lowering("tt_depthwise_conv2d_s8", _layer),
+    "embedding": Lowering("tt_embedding_s8", _embedding),
     "add": Lowering("tt_add_s8", _add, (("y", "a"), ("y", "b"))),
     "average_pool2d": Lowering("tt_average_pool2d_s8", _pool),
     "max_pool2d": Lowering("tt_max_pool2d_s8", _pool),

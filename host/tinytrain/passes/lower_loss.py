@@ -149,8 +149,9 @@ def _target(c: BackwardContext, tensor: str, bits: int) -> StructValue:
 
 
 def _like_input(graph: Graph) -> bool:
-    """Whether the model can learn towards its input."""
-    return graph.tensors[graph.input.tensor].size == graph.tensors[graph.output.tensor].size
+    """Whether the model can learn towards its input, and that is none of indices."""
+    source, result = graph.tensors[graph.input.tensor], graph.tensors[graph.output.tensor]
+    return not graph.indices and source.size == result.size
 
 
 def _error_bits(graph: Graph, scheme: Scheme, head: Head) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.ir.graph import Node
-from tinytrain.ir.ops import Conv2D, DepthwiseConv2D, Window
+from tinytrain.ir.ops import Conv2D, DepthwiseConv2D, Embedding, Window
 from tinytrain.ir.optimizer import BIAS_VELOCITY_BITS, WEIGHT_VELOCITY_BITS, Optimizer
 from tinytrain.ir.program import Argument, KernelCall, Runtime, StructValue
 from tinytrain.passes import bounds
@@ -16,6 +16,7 @@ from tinytrain.passes.autodiff import GradOp
 from tinytrain.passes.backward_context import BackwardContext
 from tinytrain.passes.fixed_point import normalize15, steps
 from tinytrain.passes.lower_forward import (
+    embedding_struct,
     macs_of,
     scratch,
     sum_scales,
@@ -32,6 +33,8 @@ def lower_weight(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
     """The gradient of a weight and its update; before it, what takes the trained channels out of
     its input and of a depthwise layer's gradient, where they are kept apart."""
     node, attrs = op.node, op.node.attrs
+    if isinstance(attrs, Embedding):
+        return (_lower_rows(c, op, attrs),)
     assert isinstance(attrs, Conv2D | DepthwiseConv2D)
     stored, channels = c.forward.storage[node.name], c.scheme[node.name].channels
     window = part_window(attrs.window, stored)
@@ -67,6 +70,30 @@ def lower_weight(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
     }
     macs = macs_of(node) * channels // attrs.window.input.c
     return (*before, KernelCall(kernel + variant, args, node.name, f"{node.name}: weight", macs))
+
+
+def _lower_rows(c: BackwardContext, op: GradOp, attrs: Embedding) -> KernelCall:
+    """The gradient of an embedding's rows and their update."""
+    node, stored, kernel = op.node, c.forward.storage[op.node.name], "tt_embedding_bwd_weight"
+    p = embedding_struct(node)
+    d, variant = scratch(node, kernel, p, attrs.rows if c.keep else 1), _variant(c)
+    if variant:
+        trained = {"rows": 1, "groups": attrs.rows, "run": attrs.depth}
+        trained |= {"row_step": attrs.rows * attrs.depth, "group_step": attrs.depth}
+        optimizer = _optimizer(c, node, WEIGHT_VELOCITY_BITS, WEIGHT_LIMIT)
+        rows = {**optimizer, "layer_mantissa": 0, "layer_exponent": 0}  # they do not decay
+        p = {"gradient": p, "trained": {**trained, "optimizer": rows}}
+    scale = np.array([c.forward.scale(node.output)])
+    args: dict[str, Argument] = {
+        "p": p,
+        "dy": c.gradients[op.inputs[0]],
+        "x": c.forward.buffers[node.inputs[0]],
+        **_update_arguments(c, node, "weight", 1.0 / scale),
+        "w": stored.weight,
+        **_planes(c, stored.weight_planes),
+        "d": d,
+    }
+    return KernelCall(kernel + variant, args, node.name, f"{node.name}: rows")
 
 
 def _gradient_and_input(

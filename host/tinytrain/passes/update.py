@@ -25,7 +25,7 @@ import numpy as np
 
 from tinytrain.errors import UpdateError
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.ops import Conv2D, DepthwiseConv2D
+from tinytrain.ir.ops import Conv2D, DepthwiseConv2D, Embedding
 
 HELP = "expected all, none, last:N, bias:N or a .toml file"
 
@@ -64,7 +64,9 @@ def layers(graph: Graph) -> tuple[Node, ...]:
 
 
 def input_channels(node: Node) -> int:
-    """Input channels of a layer."""
+    """Input channels of a layer; of an embedding, which is trained as a whole, those of a row."""
+    if isinstance(node.attrs, Embedding):
+        return node.attrs.depth
     assert isinstance(node.attrs, Conv2D | DepthwiseConv2D)
     return node.attrs.window.input.c
 
@@ -204,6 +206,8 @@ def _layer_entry(
         raise UpdateError(f"{where}: this layer has no bias")
     if not isinstance(weight, bool | int | float) or not 0 <= weight <= 1:
         raise UpdateError(f"{where}: weight must be true, false or between 0 and 1, not {weight!r}")
+    if isinstance(node.attrs, Embedding) and weight not in (0, 1):
+        raise UpdateError(f"{where}: an embedding is trained as a whole: weight = true or false")
     channels = int(input_channels(node) * weight)
     if weight and channels == 0:
         raise UpdateError(

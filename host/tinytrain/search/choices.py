@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from tinytrain.ir.graph import Graph, Node
+from tinytrain.ir.ops import Embedding
 from tinytrain.passes.update import LayerUpdate, Scheme, input_channels, layers
 
 FRACTIONS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 2), Fraction(1))
@@ -22,6 +23,8 @@ def choices_of(graph: Graph, frozen: Sequence[str] = ()) -> Choices:
 
 def _of_layer(node: Node) -> tuple[LayerUpdate, ...]:
     bias = node.bias is not None
+    if isinstance(node.attrs, Embedding):
+        return (LayerUpdate(input_channels(node)),)
     counts = {max(1, int(input_channels(node) * f)) for f in FRACTIONS}
     weights = [LayerUpdate(n, bias) for n in sorted(counts)]
     return (LayerUpdate(0, True), *weights) if bias else tuple(weights)

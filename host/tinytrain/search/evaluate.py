@@ -13,8 +13,9 @@ from tinytrain.ir.graph import Graph
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.program import Program
 from tinytrain.passes.update import Scheme
-from tinytrain.search.study import Int8, Study, rate_factors
-from tinytrain.sim.goal import Goal, goal_of
+from tinytrain.search.study import Study, rate_factors
+from tinytrain.sim.goal import Goal, Int8, goal_of
+from tinytrain.sim.interpreter import Input
 from tinytrain.sim.player import Bytes, Player
 
 PREPARED_LIMIT = 256 << 20
@@ -62,7 +63,7 @@ def evaluate(study: Study, scheme: Scheme, number: int) -> tuple[Score, ...]:
 class _Prepared:
     """The frozen beginning of the model run on each example, once or whenever asked."""
 
-    def __init__(self, player: Player, x: Int8, *, training: bool, keep: bool) -> None:
+    def __init__(self, player: Player, x: Input, *, training: bool, keep: bool) -> None:
         self._make: Callable[[int], Bytes] = lambda i: player.prepare(x[i], training=training)
         self._kept: dict[int, Bytes] | None = {} if keep else None
 

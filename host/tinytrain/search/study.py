@@ -16,8 +16,7 @@ from tinytrain.errors import DataError
 from tinytrain.ir.graph import Graph
 from tinytrain.ir.loss import Loss
 from tinytrain.resources import c_kernels_dir
-
-Int8 = npt.NDArray[np.int8]
+from tinytrain.sim.interpreter import Input
 
 DECAY = ((0.6, 0.3), (0.85, 0.1))
 """Share of all steps after which the learning rate is multiplied, and by what."""
@@ -55,12 +54,12 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """graph: as trained, see `compilation.trained_graph`. x: int8 [n, input size]. y: labels [n]
-    (softmax), 0 or 1 [n, classes] (sigmoid), int8 [n, output size] (mse)."""
+    """graph: as trained, see `compilation.trained_graph`. x: int8 [n, input size], or indices.
+    y: labels [n] (softmax), 0 or 1 [n, classes] (sigmoid), int8 [n, output size] (mse)."""
 
     graph: Graph
     options: Options
-    x: Int8
+    x: Input
     y: npt.NDArray[Any]
     settings: Settings
 

@@ -8,7 +8,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.codegen.pixels import pixels_of
 from tinytrain.errors import DataError
+from tinytrain.ir.graph import Graph
 
 LONGEST: Final = 1 << 22  # microseconds of a slice
 NO_LATENT: Final = (
@@ -40,16 +42,29 @@ def check_out(out: object, size: int) -> None:
         raise DataError(f"{expected}; this one is read-only")
 
 
-def checked_input(x: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
-    """An input of a shape, its batch of 1 included or not, or flat; flat, or DataError."""
-    array, size = np.asarray(x), math.prod(shape)
-    if array.dtype != np.int8:
+def checked_input(
+    x: npt.ArrayLike, shape: tuple[int, ...], indices: int
+) -> npt.NDArray[np.int8] | npt.NDArray[np.int32]:
+    """An input of a shape, its batch of 1 included or not, or flat; flat, or DataError.
+
+    indices: 0 for an int8 input; else it is integers below that, or the bytes of int32.
+    """
+    size = math.prod(shape)
+    if indices and isinstance(x, bytes | bytearray | memoryview):
+        x = np.frombuffer(x, np.int32 if len(x) == 4 * size else np.uint8)
+    array = np.asarray(x)
+    if indices and not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"the input must be whole numbers 0 .. {indices - 1}, not {array.dtype}")
+    if not indices and array.dtype != np.int8:
         raise DataError(
             f"the input must be int8, not {array.dtype}; real values go through quantize()"
         )
     if array.size != size or array.shape not in (shape, shape[1:], (size,)):
         raise DataError(f"the input must have shape {shape}, not {array.shape}")
-    return array.reshape(-1)
+    if indices and not 0 <= array.min() <= array.max() < indices:
+        raise DataError(f"the input has {array.min()} .. {array.max()}, not 0 .. {indices - 1}")
+    flat: npt.NDArray[np.int8] | npt.NDArray[np.int32] = array.reshape(-1)
+    return flat.astype(np.int32) if indices else flat
 
 
 def checked_latent(x: npt.ArrayLike, size: int) -> npt.NDArray[np.int8]:
@@ -67,6 +82,17 @@ def checked_budget(budget_us: object) -> int:
     if budget_us < 1:
         raise DataError(f"budget_us must be at least 1, not {budget_us}")
     return min(int(budget_us), LONGEST)
+
+
+def quantized(graph: Graph, x: npt.ArrayLike) -> npt.NDArray[np.int8]:
+    """The int8 input of a model for real values, or for the pixels of an array of uint8."""
+    if graph.indices:
+        raise DataError("quantize: the input is indices")
+    array, quant = np.asarray(x), graph.tensors[graph.input.tensor].quant
+    if array.dtype != np.uint8:
+        return quantize_real(array, quant.per_tensor, quant.zero_point)
+    pixels = pixels_of(graph)
+    return quantize_pixels(array, pixels.multiplier, pixels.zero)
 
 
 def quantize_real(x: npt.ArrayLike, scale: float, zero: int) -> npt.NDArray[np.int8]:

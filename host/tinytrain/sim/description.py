@@ -8,13 +8,18 @@ from tinytrain.compilation import Compiled
 
 def describe(compiled: Compiled, steps: int) -> dict[str, object]:
     """The dict that Trainer.info() returns, the same as on the board."""
-    program, pixels = compiled.program, pixels_of(compiled.graph)
+    program, graph = compiled.program, compiled.graph
+    if graph.indices:
+        takes: dict[str, object] = {"indices": graph.indices}
+    else:
+        pixels = pixels_of(graph)
+        takes = {"pixels": (pixels.low, pixels.high)}
     return {
-        "name": compiled.graph.name,
+        "name": graph.name,
         "loss": program.loss.value if program.loss else "none",
         "classes": program.classes,
         "steps": steps,
-        "pixels": (pixels.low, pixels.high),
+        **takes,
         "arena": compiled.arena.nbytes,
         "state": program.state_bytes,
         "weights": int(program.weights.size),

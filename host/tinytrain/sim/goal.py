@@ -29,7 +29,9 @@ class Goal:
     target: Int8 | None = None
 
 
-def goal_of(graph: Graph, program: Program, x: Int8 | None, y: Wanted) -> Goal:
+def goal_of(
+    graph: Graph, program: Program, x: Int8 | npt.NDArray[np.int32] | None, y: Wanted
+) -> Goal:
     """Check y for one example x (flat; None for a latent); DataError says what was expected."""
     match program.loss:
         case Loss.SOFTMAX:
@@ -80,10 +82,12 @@ def _check_shape(graph: Graph, array: npt.NDArray[np.generic]) -> None:
         raise DataError(f"the target must have shape {shape}, not {array.shape}")
 
 
-def _like_input(graph: Graph, x: Int8) -> Int8:
+def _like_input(graph: Graph, x: Int8 | npt.NDArray[np.int32]) -> Int8:
+    if x.dtype != np.int8:
+        raise DataError("a target is needed: the input is indices")
     if graph.tensors[graph.output.tensor].size != x.size:
         raise DataError(
             f"a target is needed: the model's output has another size ({graph.output.shape}) than "
             f"its input ({graph.input.shape})"
         )
-    return np.ascontiguousarray(x)
+    return np.ascontiguousarray(x.view(np.int8))

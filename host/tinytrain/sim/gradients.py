@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tinytrain.compilation import Compiled
 from tinytrain.ir.graph import Graph, Node
-from tinytrain.ir.ops import DepthwiseConv2D
+from tinytrain.ir.ops import DepthwiseConv2D, Embedding
 from tinytrain.ir.program import KernelCall, Program, Region
 from tinytrain.kernels.library import Library, grad_exponent
 from tinytrain.passes.lower import lower
@@ -17,7 +17,7 @@ from tinytrain.passes.slices import sliced_layers
 from tinytrain.passes.update import Scheme, trained_columns
 from tinytrain.plan.arena import plan_calls
 from tinytrain.sim.goal import Goal
-from tinytrain.sim.interpreter import Bytes, Interpreter
+from tinytrain.sim.interpreter import Bytes, Input, Interpreter
 
 Gradients = Mapping[str, npt.NDArray[np.float64]]
 
@@ -43,7 +43,7 @@ class GradientReader:
     def read(
         self,
         state: npt.NDArray[np.uint8] | None,
-        x: npt.NDArray[np.int8],
+        x: Input,
         goal: Goal,
         kernels: Library | None = None,
     ) -> Gradients:
@@ -70,7 +70,7 @@ class GradientReader:
 def gradients(
     compiled: Compiled,
     state: npt.NDArray[np.uint8],
-    x: npt.NDArray[np.int8],
+    x: Input,
     goal: Goal,
     kernels: Library | None = None,
 ) -> Gradients:
@@ -87,12 +87,14 @@ def _weight(
     buffers: Mapping[str, Bytes],
 ) -> npt.NDArray[np.float64]:
     assert node.weight is not None
+    sums = buffers["d"].view(np.int32).astype(np.float64)
+    if isinstance(node.attrs, Embedding):
+        return np.ldexp(sums, grad_exponent(buffers["dy"])).reshape(node.attrs.rows, -1)
     p = call.args["p"]
     assert isinstance(p, Mapping)
     shift = p["row_shift"]
     assert isinstance(shift, int)
     scale = graph.tensors[node.inputs[0]].quant.per_tensor
-    sums = buffers["d"].view(np.int32).astype(np.float64)
     real = np.ldexp(sums * scale, grad_exponent(buffers["dy"]) + shift)
     shape = graph.tensors[node.weight].shape
     full = np.zeros(shape)

@@ -28,6 +28,8 @@ from tinytrain.kernels.library import library, rate_buffer
 from tinytrain.plan.arena import Arena
 
 Bytes = npt.NDArray[np.uint8]
+Input = npt.NDArray[np.int8] | npt.NDArray[np.int32]
+"""Of a model: int8, or int32 indices."""
 
 
 class Kernels(Protocol):
@@ -71,17 +73,15 @@ class Interpreter:
         offset = self.offsets[buffer.name] if buffer.offset < 0 else buffer.offset
         return self.memory[buffer.region][offset : offset + buffer.nbytes]
 
-    def predict(
-        self, x: npt.NDArray[np.int8], watch: Watcher | None = None
-    ) -> npt.NDArray[np.int8]:
-        """Int8 input (any shape) to int8 output (flat)."""
+    def predict(self, x: Input, watch: Watcher | None = None) -> npt.NDArray[np.int8]:
+        """Input (any shape) to int8 output (flat)."""
         self.view(self.program.input)[:] = x.reshape(-1).view(np.uint8)
         self._run(self.program.predict, watch, {})
         return self.view(self.program.output).view(np.int8).copy()
 
     def step(
         self,
-        x: npt.NDArray[np.int8],
+        x: Input,
         label: int,
         lr: float,
         watch: Watcher | None = None,

@@ -16,7 +16,7 @@ from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import float_bits, library
 from tinytrain.plan.arena import Arena
 from tinytrain.sim.goal import Goal
-from tinytrain.sim.interpreter import Interpreter
+from tinytrain.sim.interpreter import Input, Interpreter
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -52,8 +52,8 @@ class Player:
         """The learning rate of the next steps."""
         self._kernels.lib.tt_rate_set(self._rate, float_bits(lr))
 
-    def prepare(self, x: npt.NDArray[np.int8], *, training: bool) -> Bytes:
-        """Run the frozen beginning on an int8 input (any shape), for `step` or for `predict`."""
+    def prepare(self, x: Input, *, training: bool) -> Bytes:
+        """Run the frozen beginning on an input (any shape), for `step` or for `predict`."""
         return (self._step if training else self._predict).prepare(x)
 
     def step(self, prepared: Bytes, goal: Goal) -> int:
@@ -93,7 +93,7 @@ class _Phase:
     def live_bytes(self) -> int:
         return sum(view.size for view in self._live)
 
-    def prepare(self, x: npt.NDArray[np.int8]) -> Bytes:
+    def prepare(self, x: Input) -> Bytes:
         self._input[:] = x.reshape(-1).view(np.uint8)
         self._frozen.run(None)
         return np.concatenate(self._live)

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.codegen.pixels import pixels_of
 from tinytrain.compilation import Compiled
 from tinytrain.errors import DataError
 from tinytrain.ir.loss import Loss
@@ -24,8 +23,8 @@ from tinytrain.sim.arguments import (
     checked_budget,
     checked_input,
     checked_latent,
-    quantize_pixels,
     quantize_real,
+    quantized,
 )
 from tinytrain.sim.description import describe
 from tinytrain.sim.evaluation import Example, fraction_right, mean_loss
@@ -36,17 +35,19 @@ from tinytrain.sim.module import module_of
 from tinytrain.sim.run import Run, loss_value
 
 Int8 = npt.NDArray[np.int8]
+Input = Int8 | npt.NDArray[np.int32]
 
 
 class Trainer(Factors):
     """Fine-tunes and runs one model; bit for bit what `tinytrain.Trainer` does on a board.
 
     Attributes: name, input_shape, output_shape (tuples, batch included), input_scale,
-    input_zero_point, output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse",
-    or "none" for a build that only predicts), ram (bytes of arena and state), latent_size (of what
-    encode() returns; 0: nothing), state (uint8 view of the trained parameters), lr (learning rate,
-    float32, 0.01 at first), momentum and weight_decay (float32, 0 at first; only builds that
-    reserve them take other values).
+    input_zero_point, indices (what those of an int32 input have to be below; 0 for an int8 input),
+    output_scale, output_zero_point, classes, loss ("softmax", "sigmoid", "mse", or "none" for a
+    build that only predicts), ram (bytes of arena and state), latent_size (of what encode()
+    returns; 0: nothing), state (uint8 view of the trained parameters), lr (learning rate, float32,
+    0.01 at first), momentum and weight_decay (float32, 0 at first; only builds that reserve them
+    take other values).
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -63,7 +64,7 @@ class Trainer(Factors):
         self.input_zero_point = source.quant.zero_point
         self.output_scale = result.quant.per_tensor
         self.output_zero_point = result.quant.zero_point
-        self.classes = program.classes
+        self.classes, self.indices = program.classes, graph.indices
         self.loss = program.loss.value if program.loss else "none"
         self.ram = arena.nbytes + program.state_bytes
         self._latent = find_latent(program)
@@ -120,7 +121,8 @@ class Trainer(Factors):
     def step(self, x: npt.ArrayLike, y: Wanted = None, *, latent: bool = False) -> float:
         """Forward, backward and update for one example; returns the loss.
 
-        x: int8 of the input's shape (or flat), or if `latent` what encode() made of that.
+        x: int8 of the input's shape (or flat), or if `latent` what encode() made of that; indices:
+        integers, or the bytes of int32.
         y: softmax: the label, 0 .. classes - 1; sigmoid: 0 or 1 for every class; mse: int8 in the
         output's shape and quantization, or None to learn towards the input.
         """
@@ -189,7 +191,7 @@ class Trainer(Factors):
         return loss_value(loss, self.compiled.program.loss_bits)
 
     def predict(self, x: npt.ArrayLike, out: Int8 | None = None, *, latent: bool = False) -> Int8:
-        """Int8 input, or latent, to the model's int8 output, in the output's shape."""
+        """The model's int8 output for an input as `step` takes it, in the output's shape."""
         lib, result = self._open().lib, self.compiled.program.output
         if out is not None:
             check_out(out, result.nbytes)
@@ -262,12 +264,7 @@ class Trainer(Factors):
         Real values: round(x / input_scale) + zero point, saturated; the quotient is rounded to a
         float32, its halves away from zero, as TFLM's QUANTIZE does. Pixels: see `pixels` of info().
         """
-        array = np.asarray(x)
-        if array.dtype == np.uint8:
-            pixels = pixels_of(self.compiled.graph)
-            result = quantize_pixels(array, pixels.multiplier, pixels.zero)
-        else:
-            result = quantize_real(array, self.input_scale, self.input_zero_point)
+        result = quantized(self.compiled.graph, x)
         if out is None:
             return result
         check_out(out, result.size)
@@ -309,9 +306,11 @@ class Trainer(Factors):
         """Shapes, quantization and memory on one line."""
         if self._module is None:
             return f"<Trainer {self.name} (closed)>"
+        kind = f"int8 (scale {self.input_scale:g}, zero point {self.input_zero_point})"
+        if self.indices:
+            kind = f"indices below {self.indices}"
         return (
-            f"<Trainer {self.name}: {self.input_shape} int8 "
-            f"(scale {self.input_scale:g}, zero point {self.input_zero_point}) -> "
+            f"<Trainer {self.name}: {self.input_shape} {kind} -> "
             f"{self.output_shape}, {self.classes} classes, {self.ram} bytes of RAM>"
         )
 
@@ -328,14 +327,14 @@ class Trainer(Factors):
         like = None if latent else self._checked(x)
         return goal_of(self.compiled.graph, self.compiled.program, like, y)
 
-    def _checked(self, x: npt.ArrayLike) -> Int8:
-        return checked_input(x, self.input_shape)
+    def _checked(self, x: npt.ArrayLike) -> Input:
+        return checked_input(x, self.input_shape, self.indices)
 
     def _put(self, x: npt.ArrayLike, where: Buffer) -> None:
         is_input = where == self.compiled.program.input
         flat = self._checked(x) if is_input else checked_latent(x, where.nbytes)
         self._turn += 1
-        self._bytes(where)[:] = flat
+        self._bytes(where)[:] = flat.view(np.int8)
 
     def _take(self, where: Buffer, shape: tuple[int, ...], out: Int8 | None) -> Int8:
         if out is None:

@@ -28,7 +28,7 @@ from tinytrain.kernels.reference.optimizer import (
 SUM_LIMIT = 2**30 - 1
 
 
-def _accumulate(sums: Bytes, size: int, rate: Bytes, d: Array, at: int, exponent: int) -> None:
+def accumulate(sums: Bytes, size: int, rate: Bytes, d: Array, at: int, exponent: int) -> None:
     """Add a row d * 2^exponent at position `at`; sums stay below 2^30, so all may be halved."""
     zero = declarations().constants["TT_ZERO_EXPONENT"]
     head, plane = sums[:4].view(np.int32), view(sums[4:], np.int32, (size,))
@@ -56,7 +56,8 @@ def _room(most: int, step: int, up: int) -> bool:
     return step << up <= room if up > 0 else (step >> -up) < room
 
 
-def _accumulates(rate: Bytes) -> bool:
+def accumulates(rate: Bytes) -> bool:
+    """Whether gradients are added up rather than applied."""
     return bool(view(rate, np.int32, (RATE_WORDS,))[6])
 
 
@@ -78,7 +79,7 @@ def _batch(
         sums: Bytes,
         d: Array,
     ) -> None:
-        if not _accumulates(rate):
+        if not accumulates(rate):
             optimize(p, dy, x, rate, step_mantissa, step_exponent, w, fraction, velocity, d)
             return
         total = sums_of(gradient, p, dy, x, w)
@@ -87,7 +88,7 @@ def _batch(
         row = p["trained"]["groups"] * p["trained"]["run"]
         unit = grad_exponent(dy) + p["gradient"]["row_shift"]
         for at in range(0, total.size, row):
-            _accumulate(sums, total.size, rate, total[at : at + row], at, unit)
+            accumulate(sums, total.size, rate, total[at : at + row], at, unit)
 
     kernel.__name__ = name
     return kernel
@@ -116,14 +117,14 @@ def bias_bwd__batch(
     d: Array,
 ) -> None:
     """Add the gradient up, or update."""
-    if not _accumulates(rate):
+    if not accumulates(rate):
         bias_bwd__optimizer(p, dy, rate, step_mantissa, step_exponent, bias, fraction, velocity, d)
         return
     none = np.zeros(0)
     bias_bwd(p["gradient"], dy, None, none, none, none, none, d)
     if grad_exponent(dy) != declarations().constants["TT_ZERO_EXPONENT"]:
         n = p["gradient"]["channels"]
-        _accumulate(sums, n, rate, view(d, np.int32, (n,)), 0, grad_exponent(dy))
+        accumulate(sums, n, rate, view(d, np.int32, (n,)), 0, grad_exponent(dy))
 
 
 def _clear(sums: Bytes) -> None:
