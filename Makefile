@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-camera mcunet accuracy schemes test check gradients bench cycles lint types format serve dist clean
+.PHONY: help setup demo demo-camera mcunet accuracy schemes test check gradients memory bench cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -63,6 +63,10 @@ check: setup lint types
 ## Compare every parameter's gradient with float64 autograd, int16 and int8 (ARGS=--json FILE)
 gradients: $(VENV)/installed
 	@$(PY) tests/gradient_table.py $(ARGS)
+
+## Plan every model with every scheme: bytes against targets and lower bounds (docs/MEMORY.md)
+memory: $(VENV)/installed
+	@$(PY) tests/memory_table.py $(ARGS)
 
 ## Count cycles and instructions of the kernels on emulated boards (ARGS='--only W1 --keep')
 bench: setup
