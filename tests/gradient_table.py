@@ -43,17 +43,21 @@ class Subject:
 
     name: str
     graph: Graph | None
-    inputs: Sequence[NDArray[np.int8]] = ()
+    inputs: Sequence[NDArray[Any]] = ()
     reason: str = ""
 
 
 def subjects() -> Iterator[Subject]:
     for name in shared.NAMES:
         yield _shared(name)
-    yield _noise("fashion (examples/digits)", load(FASHION))
+    graph = load(FASHION)
+    shape = (EXAMPLES, *graph.input.shape)
+    noise = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
+    yield Subject("fashion (examples/digits)", graph, list(noise))
     for name, make in ZOO.items():
         for seed in SEEDS:
-            yield _noise(f"random {name}", make(seed).graph(), seed)
+            model = make(seed)
+            yield Subject(f"random {name}", model.graph(), list(model.noise(seed, EXAMPLES)))
 
 
 def _shared(name: str) -> Subject:
@@ -65,12 +69,6 @@ def _shared(name: str) -> Subject:
         return Subject(name, None, reason="one output: the loss is 0 whatever the weights are")
     x = shared.to_int8(graph, shared.golden(name)[0])
     return Subject(name, graph, list(x[-EXAMPLES:]))
-
-
-def _noise(name: str, graph: Graph, seed: int = 0) -> Subject:
-    shape = (EXAMPLES, *graph.input.shape)
-    x = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
-    return Subject(name, graph, list(x))
 
 
 def measure(subject: Subject) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from support.nets import Model, Net
 from support.zoo import ZOO
 from tinytrain.errors import BuildError
-from tinytrain.ir.ops import Conv2D, DepthwiseConv2D, Hwc, Window
+from tinytrain.ir.ops import Conv2D, DepthwiseConv2D, Embedding, Hwc, Window
 from tinytrain.ir.program import Buffer, KernelCall
 from tinytrain.passes import bounds
 from tinytrain.passes.lower import lower
@@ -49,6 +49,9 @@ def test_every_sum_fits(kind: str) -> None:
         elif call.kernel == "tt_depthwise_conv2d_bwd_input":
             assert isinstance(a, DepthwiseConv2D)
             assert limit * (127 * taps + 1) * a.multiplier < INT32
+        elif call.kernel == "tt_embedding_bwd_weight":
+            assert isinstance(a, Embedding)
+            assert limit * a.count < INT32
         elif call.kernel.endswith("_bwd_weight"):
             shift = call.args["p"]["row_shift"]  # type: ignore[index, call-overload]
             row = a.window.output.w * 255 * limit

@@ -109,6 +109,21 @@ def test_mse_needs_a_target() -> None:
     assert "yield x, bytes(8)" in example(made.graph, made.program)
 
 
+def test_latents(x: np.ndarray) -> None:
+    """What frozen tables and layers make of indices; a trained table leaves nothing before it."""
+    model = compiled("characters", 0, "all")[0]
+    trainer = tinytrain.Trainer(model.compiled("last:1"))
+    latent = trainer.encode(x)
+    assert latent.dtype == np.int8 and latent.size == trainer.latent_size > 0
+    expected = trainer.predict(x)
+    np.testing.assert_array_equal(trainer.predict(latent, latent=True), expected)
+    loss = trainer.step(latent, 1, latent=True)
+    trainer.reset()
+    assert trainer.step(x, 1) == loss
+    with pytest.raises(DataError, match="there is no latent"):
+        tinytrain.Trainer(model.compiled("all")).encode(x)
+
+
 def test_examples_in_a_file(trainer: tinytrain.Trainer, tmp_path: Path) -> None:
     data = tmp_path / "x.npz"
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,9 +65,18 @@ def compare_model(model: Model, seed: int = 0, update: str = "all") -> Compariso
 
 def examples_of_classes(
     model: Model, classes: int, n: int, seed: int = 0, noise: float = 40.0
-) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """n labelled examples: a random pattern for each class, plus noise."""
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """n labelled examples: a random pattern for each class, plus noise.
+
+    Of indices, noise / 128 are replaced by others.
+    """
     rng = np.random.default_rng(seed)
+    if model.indices:
+        rows = rng.integers(0, model.indices, (classes, *model.shape))
+        labels = rng.integers(0, classes, n)
+        other = rng.random((n, *model.shape)) < noise / 128
+        values = np.where(other, model.noise(seed, n), rows[labels])
+        return values.astype(np.int32), labels
     patterns = rng.normal(size=(classes, *model.shape)) * 60
     labels = rng.integers(0, classes, n)
     values = patterns[labels] + rng.normal(size=(n, *model.shape)) * noise
