@@ -28,7 +28,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "bed"), str(TESTS.parent / "host")]
 import drive  # noqa: E402
 
 from support.shared import MODELS  # noqa: E402
-from tinytrain.backend.kernel_sources import include_dirs, kernel_sources  # noqa: E402
+from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources  # noqa: E402
 from tinytrain.backend.natmod import build_natmod  # noqa: E402
 from tinytrain.compilation import Options, compile_model  # noqa: E402
 from tinytrain.errors import TinyTrainError  # noqa: E402
@@ -244,6 +244,7 @@ def measure(chosen: Sequence[Sample]) -> list[float]:
             TARGET,
             work / "bench.mpy",
             work / "objects",
+            compact=compact_sources(TARGET),
             defines=["TT_GRADIENT_BITS=16"],
         )
         lines = [json.dumps([kernels.index(s.call.kernel), encoded(s)]) for s in chosen]

@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ import numpy as np
 
 from tinytrain.advice import Budget, refusal
 from tinytrain.backend.board import Board, load_board
-from tinytrain.backend.kernel_sources import ONCE, include_dirs, kernel_sources
-from tinytrain.backend.natmod import NatmodReport, build_natmod
+from tinytrain.backend.kernel_sources import SPEED
+from tinytrain.backend.model_module import defines, link_model
+from tinytrain.backend.natmod import NatmodReport
 from tinytrain.backend.publish import SOURCE, check_places, publish
 from tinytrain.backend.selftest import SelfTest
 from tinytrain.backend.usermod import write_user_c_module
@@ -33,8 +34,7 @@ from tinytrain.errors import BuildError
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import Optimizer
 from tinytrain.plan.page import page
-from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Code, Report, make_report
-from tinytrain.resources import mpy_module_dir
+from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Report, make_report
 from tinytrain.samples import Samples
 from tinytrain.sim.trainer import Trainer
 
@@ -95,7 +95,9 @@ def build(
         report = _write_all(compiled, model, update, board, stage, toolchain, progress)
         if user_c_module:
             weights = (stage / "model.ttw").read_bytes()
-            write_user_c_module(stage / SOURCE, weights, stage / USERMOD, _defines(compiled))
+            write_user_c_module(
+                stage / SOURCE, weights, stage / USERMOD, defines(compiled), options.optimize
+            )
         kept = publish(stage, folder)
     return Build(folder, compiled, report, kept)
 
@@ -123,8 +125,17 @@ def _write_all(
     _keep_input(source, model, compiled, board.name, main)
     weights = weights_file(compiled.program, compiled.source.hash)
     (stage / "model.ttw").write_bytes(weights)
-    defines, out = _defines(compiled), stage / "tinytrain.mpy"
-    module = _link(board, source, defines, out, toolchain, progress)
+    with tempfile.TemporaryDirectory() as work:
+        module = link_model(
+            compiled,
+            board.target,
+            source,
+            stage / "tinytrain.mpy",
+            Path(work),
+            core=board.core,
+            compiler=toolchain,
+            progress=progress,
+        )
     _check(compiled, heap_budget(board, module))
     (stage / "tinytrain.pyi").write_text(stub(compiled.graph, compiled.program))
     files = {name: (stage / name).read_bytes() for name in ("tinytrain.mpy", "model.ttw")}
@@ -142,7 +153,7 @@ def _write_all(
         compiled.program,
         compiled.arena,
         f"{update}{compiled.options}",
-        Code(module.ram_bytes, module.file_bytes, module.stack_bytes),
+        module.code(compiled.options.optimize == SPEED),
         len(weights),
         memory,
     )
@@ -153,44 +164,11 @@ def _write_all(
     return report
 
 
-def _defines(compiled: Compiled) -> tuple[str, ...]:
-    """The macros that all C sources of a build have to be compiled with."""
-    return (f"TT_GRADIENT_BITS={compiled.program.gradients.bits}",)
-
-
 def heap_budget(board: Board, module: NatmodReport) -> Budget:
     """A board's heap: module, script, and weights that cannot be read in place take of it too."""
     name = f"of heap, free on {board.name}"
     fixed = module.ram_bytes + SCRIPT_BYTES
     return Budget(name, board.heap_bytes, fixed, not board.flash_weights)
-
-
-def _link(
-    board: Board,
-    source: Path,
-    defines: Sequence[str],
-    out: Path,
-    toolchain: str,
-    progress: Progress,
-) -> NatmodReport:
-    binding = sorted(mpy_module_dir().glob("*.c"))
-    kernels = kernel_sources(board.target)
-    model = source / "model.c"
-    # what runs once a call or once a step is compiled for size
-    compact = [*binding, model, *(k for k in kernels if k.stem in ONCE)]
-    with tempfile.TemporaryDirectory() as work:
-        return build_natmod(
-            [*binding, model, *kernels],
-            [source, mpy_module_dir(), *include_dirs()],
-            board.target,
-            out,
-            Path(work),
-            compact=compact,
-            defines=defines,
-            core=board.core,
-            compiler=toolchain,
-            progress=progress,
-        )
 
 
 def _keep_input(source: Path, model: Path, compiled: Compiled, board: str, main: str) -> None:

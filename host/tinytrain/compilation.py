@@ -32,6 +32,7 @@ class Options:
     optimizer: momentum, weight decay, batches and the precision of weights.
     patches: how many multiply-accumulates, in percent of a forward pass, may be added by computing
     layers tile by tile to lower the arena's peak; 0 for none.
+    optimize: "speed", or "size" for a smaller module with slower kernels; no bit depends on it.
     """
 
     loss: str = Loss.SOFTMAX.value
@@ -40,11 +41,13 @@ class Options:
     gradients: str = GradientType.INT16.value
     optimizer: Optimizer = PLAIN
     patches: int = 10
+    optimize: str = "speed"
 
     def __str__(self) -> str:
         """What differs from the defaults, as on the command line; with a space before each."""
         classes = "" if self.classes is None else f" --classes {self.classes}"
-        return classes + (f" --freeze {','.join(self.freeze)}" if self.freeze else "")
+        freeze = f" --freeze {','.join(self.freeze)}" if self.freeze else ""
+        return classes + freeze + (" --optimize size" if self.optimize == "size" else "")
 
 
 DEFAULTS = Options()

@@ -16,8 +16,8 @@ from tinytrain.backend.natmod import build_natmod
 from tinytrain.backend.toolchain import TARGETS, Toolchain, toolchain
 from tinytrain.errors import BuildError
 
-# what no sound build of the small model reaches; code for x64 is the largest, with 20,408 bytes
-RAM_LIMIT = dict.fromkeys(TARGETS, 19_000) | {"x64": 21_000}
+# what no sound build of the small model reaches; code for x64 is the largest, with 22,152 bytes
+RAM_LIMIT = dict.fromkeys(TARGETS, 19_000) | {"x64": 23_000}
 
 
 def functions(path: Path) -> set[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import drive
 import numpy as np
 
-from tinytrain.backend.kernel_sources import ONCE, include_dirs, kernel_sources
+from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources
 from tinytrain.backend.natmod import build_natmod
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import Library
@@ -37,7 +37,7 @@ static uint32_t call(uint32_t which, const uintptr_t *a) {
     return 0;
 }
 
-static mp_obj_t run(mp_obj_t image) {
+static mp_obj_t run_image(mp_obj_t image) {
     mp_buffer_info_t b;
     mp_get_buffer_raise(image, &b, MP_BUFFER_RW);
     const uint32_t *words = b.buf;
@@ -47,7 +47,7 @@ static mp_obj_t run(mp_obj_t image) {
     }
     return mp_obj_new_int_from_uint(call(words[0], a));
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(run_obj, run);
+static MP_DEFINE_CONST_FUN_OBJ_1(run_obj, run_image);
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
 
@@ -176,7 +176,7 @@ def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> N
             target,
             out,
             Path(work) / "work",
-            compact=[binding, *(s for s in sources if s.stem in ONCE)],
+            compact=[binding, *compact_sources(target)],
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
 

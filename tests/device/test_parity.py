@@ -90,6 +90,25 @@ def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_pa
     assert result.stdout == in_simulator(built)
 
 
+@pytest.mark.parametrize("board", ["m4f", *slow(("pico",), ("esp32",), ("rv32",))], indirect=True)
+def test_builds_for_size_give_the_same_bits(board, run_on, tmp_path):
+    fast, small = (
+        build(MODEL, BOARDS[board], "last:3", tmp_path / o, Options(optimize=o))
+        for o in ("speed", "size")
+    )
+    bytes_of = [b.report.values["module_bytes"] for b in (fast, small)]
+    assert bytes_of[1] < 0.8 * bytes_of[0]
+    assert small.report.values["cycles_step"] == 0  # nobody has measured these kernels
+    result = run_on(
+        board,
+        SCRIPT.format(steps=STEPS),
+        put=[small.folder / "tinytrain.mpy", small.folder / "model.ttw"],
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == in_simulator(fast)
+
+
 def test_a_build_folder_opens_as_the_same_model(tmp_path):
     built = build(MODEL, "unix", "bias:4", tmp_path / "build", Options(gradients="int8"))
     assert open_build(tmp_path / "build").source.hash == built.compiled.source.hash

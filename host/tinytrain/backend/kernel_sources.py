@@ -17,17 +17,33 @@ FOLDERS = {
 }
 PORTABLE = "src"
 
-# what runs once a call or once a step is compiled for size
-ONCE = ("softmax", "cross_entropy", "parts")
+SPEED, SIZE = OPTIMIZE = ("speed", "size")
+
+# Compiled for size in any case: what runs once a call, or for a small share of the time.
+COMPACT = (
+    *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
+    *("cross_entropy", "mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
+    *("conv2d_s8", "swar"),  # packing; what runs for every pixel is in files of its own
+)
+# where it is in assembly, too
+COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8",)}
 
 
-def kernel_sources(target: str) -> list[Path]:
-    """The files to compile for a target, .c and .S."""
+def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
+    """The files to compile for a target, .c and .S; for size: the portable ones."""
+    folders = FOLDERS.get(target, ()) if optimize == SPEED else ()
     found: dict[str, Path] = {}
-    for folder in (*FOLDERS.get(target, ()), PORTABLE):
+    for folder in (*folders, PORTABLE):
         for path in sorted((c_kernels_dir() / folder).glob("*.[cS]")):
             found.setdefault(path.stem, path)
     return [found[stem] for stem in sorted(found)]
+
+
+def compact_sources(target: str, optimize: str = SPEED) -> list[Path]:
+    """Those of them that are compiled for size."""
+    names = (*COMPACT, *COMPACT_ON.get(target, ()))
+    sources = kernel_sources(target, optimize)
+    return [path for path in sources if optimize == SIZE or path.stem in names]
 
 
 def include_dirs() -> list[Path]:

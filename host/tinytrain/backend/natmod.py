@@ -29,6 +29,7 @@ from tinytrain.backend.toolchain import Toolchain, toolchain
 from tinytrain.backend.zig import zig_toolchain
 from tinytrain.errors import BuildError
 from tinytrain.kernels.build_cache import digest, kept, reached
+from tinytrain.plan.report import Code
 from tinytrain.resources import micropython_dir, mpy_module_dir
 
 Progress = Callable[[str, int, int], None]  # what, steps done, steps in all
@@ -95,6 +96,10 @@ class NatmodReport:
     file_bytes: int
     sha256: str
     stack_bytes: int
+
+    def code(self, fast: bool) -> Code:
+        """For reports."""
+        return Code(self.ram_bytes, self.file_bytes, self.stack_bytes, fast)
 
 
 def build_natmod(

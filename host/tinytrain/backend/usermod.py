@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinytrain.backend.kernel_sources import SPEED
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 
 NAME = "tinytrain"  # of the module, and of the folder, from which make's object files have theirs
@@ -23,8 +24,8 @@ TINYTRAIN_DIR := $(USERMOD_DIR)
 CFLAGS_USERMOD += -I$(TINYTRAIN_DIR) -I$(TINYTRAIN_DIR)/include {defines}
 SRC_USERMOD_C += $(addprefix $(TINYTRAIN_DIR)/,{binding})
 SRC_USERMOD_LIB_C += $(addprefix $(TINYTRAIN_DIR)/,model.c weights.c {kernels})
-# kernels are compiled for speed
-$(BUILD)/tinytrain/src/%.o: CFLAGS += -O2
+# kernels are compiled for {optimize}
+$(BUILD)/tinytrain/src/%.o: CFLAGS += {level}
 """
 
 CMAKE = """\
@@ -36,8 +37,8 @@ set(TINYTRAIN_PLAIN {binding} model.c weights.c)
 set(TINYTRAIN_KERNELS {kernels})
 list(TRANSFORM TINYTRAIN_PLAIN PREPEND ${{TINYTRAIN_DIR}}/)
 list(TRANSFORM TINYTRAIN_KERNELS PREPEND ${{TINYTRAIN_DIR}}/)
-# kernels are compiled for speed
-set_source_files_properties(${{TINYTRAIN_KERNELS}} PROPERTIES COMPILE_OPTIONS -O2)
+# kernels are compiled for {optimize}
+set_source_files_properties(${{TINYTRAIN_KERNELS}} PROPERTIES COMPILE_OPTIONS {level})
 add_library(usermod_tinytrain INTERFACE)
 target_sources(usermod_tinytrain INTERFACE
     ${{TINYTRAIN_BINDING}}
@@ -55,11 +56,16 @@ target_link_libraries(usermod INTERFACE usermod_tinytrain)
 
 
 def write_user_c_module(
-    source: Path, weights: bytes, folder: Path, defines: Sequence[str] = ()
+    source: Path,
+    weights: bytes,
+    folder: Path,
+    defines: Sequence[str] = (),
+    optimize: str = SPEED,
 ) -> None:
     """Fill a new folder. source: where model.c and model.h lie; weights: the content of model.ttw.
 
     defines: macros for all sources, "NAME=VALUE", as the native module is compiled with.
+    optimize: what the kernels are compiled for.
     """
     inside = folder / NAME
     shutil.copytree(c_kernels_dir() / "include", inside / "include")
@@ -72,6 +78,8 @@ def write_user_c_module(
     names = {
         "binding": " ".join(sorted(p.name for p in binding if p.suffix == ".c")),
         "kernels": " ".join(kernels),
+        "optimize": optimize,
+        "level": "-O2" if optimize == SPEED else "-Os",
     }
     macros = [*defines, "TT_BUILTIN_WEIGHTS=1"]
     options = " ".join(f"-D{text}" for text in macros)

@@ -38,6 +38,9 @@ def add_options(add: argparse.ArgumentParser) -> None:
     add.add_argument("--patches", type=percent, default=10, metavar="PERCENT",
                      help="most MACs added by computing layers tile by tile to save RAM; 0: none;\n"
                      "default: 10")  # fmt: skip
+    add.add_argument("--optimize", choices=("speed", "size"), default="speed",
+                     help="size: a smaller module, but kernels that take 2 to 4 times as "
+                     "long")  # fmt: skip
     add.add_argument("--momentum", action="store_true",
                      help="reserve velocities, so that trainer.momentum can be set")  # fmt: skip
     add.add_argument("--weight-decay", action="store_true",
@@ -67,4 +70,5 @@ def options_of(arguments: argparse.Namespace) -> Options:
             arguments.round,
         ),
         arguments.patches,
+        arguments.optimize,
     )

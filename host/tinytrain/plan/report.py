@@ -49,11 +49,15 @@ class BoardMemory:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A linked module: bytes in RAM, of its file, and of the deepest stack of its own code."""
+    """A linked module: bytes in RAM, of its file, and of the deepest stack of its own code.
+
+    fast: it has the kernels whose cycles were measured.
+    """
 
     ram_bytes: int
     file_bytes: int
     stack_bytes: int
+    fast: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,10 @@ def make_report(
     in_flash = board.flash_weights and own + weights_bytes > board.heap_bytes
     needed = own + (0 if in_flash else weights_bytes)
 
+    measured = board.target if code.fast else ""
+
     def cycles(calls: Sequence[KernelCall]) -> int:
-        return estimate(calls, board.target, program.gradients.bits) or 0
+        return estimate(calls, measured, program.gradients.bits) or 0
 
     latent = find_latent(program)
     values: dict[str, Value] = {
@@ -148,7 +154,7 @@ def make_report(
         "cycles_predict": cycles(program.predict),
         "cycles_step": cycles(program.step),
         "peak": peak(program, arena),
-        "layers": layer_rows(program, board.target),
+        "layers": layer_rows(program, measured),
         "memory": memory_rows(program, arena),
         "trained": [
             {"layer": f.layer, "kind": f.kind, "shape": "x".join(map(str, f.shape))}
