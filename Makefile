@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-camera mcunet accuracy schemes test check gradients memory bench cycles lint types format serve dist clean
+.PHONY: help setup demo demo-camera mcunet accuracy schemes test check gradients memory bench size stack cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -71,6 +71,16 @@ memory: $(VENV)/installed
 ## Count cycles and instructions of the kernels on emulated boards (ARGS='--only W1 --keep')
 bench: setup
 	@PYTHONPATH=tests/bed:tests $(PY) -m bench.run $(ARGS)
+
+## Bytes of modules by part, for each target, beside the last ones (ARGS='--only mcunet --keep')
+size: $(VENV)/installed
+	@$(BED) setup pico
+	@PYTHONPATH=tests/bed:tests $(PY) -m bench.sizes $(ARGS)
+
+## Deepest stack of modules' own code, for each target, beside the last figures
+stack: $(VENV)/installed
+	@$(BED) setup pico
+	@PYTHONPATH=tests/bed:tests $(PY) -m bench.sizes --stack $(ARGS)
 
 ## Measure every kernel on the emulated Pico, for the cycles that reports estimate (ARGS=--dry-run)
 cycles: $(VENV)/installed
