@@ -102,7 +102,7 @@ void tt_load_weights(tt_trainer *self, size_t n_args, const mp_obj_t *args);
 /* ---- checkpoint.c -------------------------------------------------------------------------------- */
 
 /* where: a path or a block device. Both return a tuple: which slot, and its sequence number. */
-mp_obj_t tt_save(const uint8_t *state, mp_obj_t where);
+mp_obj_t tt_save(tt_trainer *self, mp_obj_t where);
 mp_obj_t tt_load(tt_trainer *self, mp_obj_t where);
 
 /* ---- arguments.c: checked arguments; what is wrong raises ----------------------------------------- */

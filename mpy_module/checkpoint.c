@@ -23,6 +23,9 @@ enum { TT_ENOENT = 2, TT_EIO = 5 };
 typedef enum { TT_EMPTY, TT_OTHER_FILE, TT_DAMAGED, TT_FOREIGN, TT_NEWER, TT_VALID } tt_verdict;
 
 typedef struct {
+    tt_trainer *trainer;
+    uint8_t *memory;    /* its memory, which the garbage collector finds here */
+    uint32_t turn;      /* and its turn, when all this began */
     mp_obj_t names[2];  /* paths, or 0 and 1 */
     mp_obj_t device;    /* the block device; MP_OBJ_NULL: files */
     size_t block_bytes; /* a power of two, 1 << block_shift */
@@ -131,8 +134,12 @@ static void tt_find_blocks(tt_slots *slots, mp_obj_t device) {
     }
 }
 
-static void tt_find_slots(tt_slots *slots, mp_obj_t where) {
+/* A step taken in slices is given up: a save wants whole steps. */
+static void tt_find_slots(tt_slots *slots, tt_trainer *trainer, mp_obj_t where) {
     memset(slots, 0, sizeof(*slots));
+    slots->trainer = trainer;
+    slots->memory = trainer->memory;
+    slots->turn = ++trainer->turn;
     if (tt_is_str(where)) {
         tt_find_files(slots, where);
     } else {
@@ -171,6 +178,13 @@ static tt_verdict tt_judge(const tt_slots *slots, size_t length, tt_checkpoint_h
     return ours ? TT_VALID : TT_FOREIGN;
 }
 
+/* Code of a block device or a file system may use the Trainer that is being loaded. */
+static void tt_check_turn(const tt_slots *slots) {
+    if (slots->trainer->turn != slots->turn) {
+        tt_refuse(MP_QSTR_RuntimeError, "load given up: the Trainer was used for something else");
+    }
+}
+
 /* Go through a slot; its state is copied to `state` unless that is NULL. */
 static tt_verdict tt_walk(tt_slots *slots, size_t slot, uint8_t *state) {
     tt_checkpoint_header header;
@@ -197,6 +211,7 @@ static tt_verdict tt_walk(tt_slots *slots, size_t slot, uint8_t *state) {
         }
         crc = tt_crc32(crc, slots->piece + from, count);
         if (state != NULL) {
+            tt_check_turn(slots);
             memcpy(state + done, slots->piece + from, count);
         }
         done += count;
@@ -257,29 +272,35 @@ static void tt_write(mp_obj_t file, mp_obj_t path, const void *data, size_t leng
     }
 }
 
-/* Code of a block device or a file system may use the Trainer: then nothing is made valid. */
-static void tt_check_unchanged(const tt_checkpoint_header *header, const uint8_t *state) {
-    if (tt_crc32(0, state, TT_STATE_BYTES) != header->state_crc) {
+/* The state, unless code of a block device or a file system has closed the Trainer. */
+static const uint8_t *tt_state(const tt_slots *slots) {
+    if (slots->trainer->memory == NULL) {
+        tt_refuse(MP_QSTR_RuntimeError, "save given up: the Trainer was closed");
+    }
+    return slots->memory;
+}
+
+/* Such code may also use the Trainer: then nothing is made valid. */
+static void tt_check_unchanged(const tt_slots *slots, const tt_checkpoint_header *header) {
+    if (tt_crc32(0, tt_state(slots), TT_STATE_BYTES) != header->state_crc) {
         tt_refuse(MP_QSTR_RuntimeError, "save given up: the state has changed meanwhile");
     }
 }
 
-static void tt_save_file(
-    const tt_slots *slots, bool keep, const tt_checkpoint_header *header, const uint8_t *state) {
+static void tt_save_file(const tt_slots *slots, bool keep, const tt_checkpoint_header *header) {
     mp_obj_t path = tt_format("%s.new", 1, &slots->names[0]);
     mp_obj_t file = tt_open(path, MP_QSTR_wb);
     tt_write(file, path, header, sizeof(*header));
-    tt_write(file, path, state, TT_STATE_BYTES);
+    tt_write(file, path, tt_state(slots), TT_STATE_BYTES);
     tt_close(file);
-    tt_check_unchanged(header, state);
+    tt_check_unchanged(slots, header);
     if (keep) {
         tt_rename(slots->names[0], slots->names[1]);
     }
     tt_rename(path, slots->names[0]);
 }
 
-static void tt_save_blocks(
-    const tt_slots *slots, size_t slot, const tt_checkpoint_header *header, const uint8_t *state) {
+static void tt_save_blocks(const tt_slots *slots, size_t slot, const tt_checkpoint_header *header) {
     size_t size = slots->piece_bytes, head = sizeof(*header);
     if (size != slots->block_bytes) {
         for (size_t i = 0; i < tt_blocks(slots); i++) {
@@ -289,15 +310,15 @@ static void tt_save_blocks(
     for (size_t number = 1, begin = size;; number++, begin += size) {
         if (begin >= TT_SAVED_BYTES) {
             number = begin = 0; /* the piece with the header comes last */
-            tt_check_unchanged(header, state);
+            tt_check_unchanged(slots, header);
         }
         size_t end = begin + size < TT_SAVED_BYTES ? begin + size : TT_SAVED_BYTES;
         memset(slots->piece, 0xff, size);
         if (number == 0) {
             memcpy(slots->piece, header, head);
-            memcpy(slots->piece + head, state, end - head);
+            memcpy(slots->piece + head, tt_state(slots), end - head);
         } else {
-            memcpy(slots->piece, state + begin - head, end - begin);
+            memcpy(slots->piece, tt_state(slots) + begin - head, end - begin);
         }
         tt_transfer(slots, slot, number, MP_QSTR_writeblocks);
         if (number == 0) {
@@ -306,21 +327,21 @@ static void tt_save_blocks(
     }
 }
 
-mp_obj_t tt_save(const uint8_t *state, mp_obj_t where) {
+mp_obj_t tt_save(tt_trainer *self, mp_obj_t where) {
     tt_slots slots;
-    tt_find_slots(&slots, where);
+    tt_find_slots(&slots, self, where);
     size_t newest = tt_newest(&slots);
     tt_checkpoint_header header = {TT_CHECKPOINT_MAGIC, TT_CHECKPOINT_VERSION, TT_STATE_HASH_LOW,
         TT_STATE_HASH_HIGH, newest < 2 ? slots.sequences[newest] + 1u : 1u, TT_STATE_BYTES,
-        tt_crc32(0, state, TT_STATE_BYTES), 0};
+        tt_crc32(0, tt_state(&slots), TT_STATE_BYTES), 0};
     header.header_crc =
         tt_crc32(0, (const void *)&header, sizeof(header) - sizeof(header.header_crc));
     size_t slot = 0;
     if (slots.device == MP_OBJ_NULL) {
-        tt_save_file(&slots, newest == 0, &header, state);
+        tt_save_file(&slots, newest == 0, &header);
     } else {
         slot = newest == 0;
-        tt_save_blocks(&slots, slot, &header, state);
+        tt_save_blocks(&slots, slot, &header);
     }
     return tt_found(&slots, slot, header.sequence);
 }
@@ -342,9 +363,9 @@ static const char *tt_explain(tt_verdict verdict) {
 
 mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
     tt_slots slots;
-    uint32_t turn = ++self->turn;
-    tt_find_slots(&slots, where);
+    tt_find_slots(&slots, self, where);
     size_t newest = tt_newest(&slots);
+    tt_check_turn(&slots);
     if (newest == 2) {
         tt_verdict *found = slots.verdicts;
         tt_verdict worst = found[0] > found[1] ? found[0] : found[1];
@@ -356,9 +377,7 @@ mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
     uint8_t *staged = TT_STAGED ? self->memory + TT_ARENA_AT : self->memory;
     self->torn = !TT_STAGED; /* until all of it is there: an interrupt may end this function */
     tt_verdict verdict = tt_examine(&slots, newest, staged);
-    if (self->turn != turn) { /* by the code of a block device */
-        tt_refuse(MP_QSTR_RuntimeError, "load given up: the Trainer was used for something else");
-    }
+    tt_check_turn(&slots);
     if (verdict != TT_VALID) {
         if (!TT_STAGED) {
             tt_model_reset(self->weights, self->memory);

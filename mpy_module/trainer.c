@@ -197,7 +197,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_reset_obj, tt_trainer_reset);
 
 #if TT_LOSS != TT_LOSS_NONE
 static mp_obj_t tt_trainer_save(mp_obj_t self_in, mp_obj_t where) {
-    return tt_save(tt_open_trainer(self_in)->memory, where);
+    return tt_save(tt_open_trainer(self_in), where);
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_save_obj, tt_trainer_save);
 
@@ -210,7 +210,9 @@ static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_load_obj, tt_trainer_load);
 /* The memory is left to the garbage collector: views of `state` may still refer to it. */
 static mp_obj_t tt_trainer_deinit(mp_obj_t self_in) {
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
+    uint32_t turn = self->turn + 1;
     memset(&self->keep, 0, sizeof(*self) - offsetof(tt_trainer, keep));
+    self->turn = turn;
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_deinit_obj, tt_trainer_deinit);

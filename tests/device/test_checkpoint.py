@@ -353,6 +353,118 @@ except OSError:
     ]
 
 
+def test_a_save_gives_a_step_up(board: str, tiny: Tiny) -> None:
+    """What it stores are whole parameters, and the next step has the number of the one given up."""
+    script = """
+x = bytes(range(16))
+for n in range(12):
+    t.reset()
+    slices = t.slices(x, 1, budget_us=1)
+    for _ in range(n):
+        if next(slices) is not None:
+            break
+    else:
+        t.save("a")
+        state = bytes(t.state)
+        try:
+            next(slices)
+            print("went on")
+        except RuntimeError:
+            pass
+        assert t.state == state and state[:4] == bytes(4)
+        t.reset()
+        t.load("a")
+        assert t.state == state
+print("done")
+"""
+    assert run(board, tiny, script) == ["done"]
+
+
+@pytest.mark.parametrize("sizes", [{}, {"TT_STATE_BYTES": 600}], ids=["staged", "read twice"])
+def test_block_devices_that_use_the_trainer(
+    board: str, tmp_path: Path, sizes: dict[str, int]
+) -> None:
+    """Whatever it does, at whichever call: an exception, or as if it had done nothing."""
+    tiny_model.build(tmp_path, drive.targets()[board].arch, **sizes)
+    script = """
+x = bytes(range(16))
+class Meddling(Device):
+    at = -1
+    def act(self):
+        self.at -= 1
+        if self.at == -1:
+            self.what()
+    def readblocks(self, *args):
+        super().readblocks(*args)
+        self.act()
+    def writeblocks(self, *args):
+        super().writeblocks(*args)
+        self.act()
+    def ioctl(self, *args):
+        self.act()
+        return super().ioctl(*args)
+def close():
+    t.deinit()
+    gc.collect()
+    for i in range(20):
+        bytearray(1000)
+    gc.collect()
+def load_again():
+    d.at = -1
+    t.load(d)
+def step():
+    t.step(x, 1)
+def reset():
+    t.reset()
+def save():
+    t.save(d)
+def load():
+    t.load(d)
+def state(f):
+    f()
+    return bytes(t.state)
+d = Meddling(1024, 2)
+known = [state(reset), state(step), state(save) and state(step), state(step)]
+new = known[2]
+stored = bytes(d.data)
+def meddle(f, what):
+    global t
+    for call in range(100):
+        t = Trainer("model.ttw")
+        t.state[:] = new
+        d.data[:] = stored
+        d.what, d.at = what, call
+        try:
+            f()
+            end = "done"
+        except RuntimeError as error:
+            end = str(error).split(":")[0]
+        except ValueError:  # the load is half-way
+            end = "torn"
+        if d.at >= 0:  # all calls of the device were met
+            return
+        ends.add((f.__name__, what.__name__, end))
+        if what is close or end == "torn":
+            t = Trainer("model.ttw")
+        assert t.state in known, (f, what, call)
+        t.predict(x)
+        t.load(d)
+        assert t.state in known, (f, what, call)
+ends = set()
+for f in (save, load):
+    for what in (step, reset, close, load_again):
+        meddle(f, what)
+for end in sorted(ends):
+    print(*end)
+"""
+    lines = run(board, lambda target: tmp_path, script)
+    pairs = {(f, w) for f in ("save", "load") for w in ("step", "reset", "close", "load_again")}
+    ends = {tuple(line.split(" ", 2)) for line in lines}
+    given_up = {(f, w, f"{f} given up") for f, w in pairs}
+    torn = {("load", "step", "torn")} if sizes else set()
+    assert given_up | torn <= ends <= given_up | torn | {(f, w, "done") for f, w in pairs}
+
+
 def test_a_full_disk_keeps_what_it_has(board: str, tiny: Tiny) -> None:
     script = """
 import vfs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_awaited_steps_let_others_run() -> None:
     assert np.array_equal(cut.state, whole.state)
 
 
-def test_a_step_is_given_up_by_what_comes_next() -> None:
+def test_a_step_is_given_up_by_what_comes_next(tmp_path: Path) -> None:
     trainer = make("mobilenet")
     ((x, y),) = samples(trainer, 1)
     for use in (
@@ -70,6 +71,8 @@ def test_a_step_is_given_up_by_what_comes_next() -> None:
         lambda: trainer.step(x, y),
         lambda: trainer.slices(x, y),
         trainer.reset,
+        lambda: trainer.save(tmp_path / "x.tts"),
+        lambda: trainer.load(tmp_path / "x.tts"),
     ):
         slices = trainer.slices(x, y, budget_us=1)
         next(slices)

@@ -76,7 +76,7 @@ TRAINS = '''    def slices(
     ) -> Iterator[float | None]:
         """step() in slices of about budget_us: yields None after each, after the last one the loss.
 
-        x is copied at once, y has to stay. What uses the Trainer in between (step, predict, reset)
+        x is copied at once, y has to stay. What uses the Trainer in between (step, predict, save)
         gives the step up, and the next slice raises RuntimeError; so does who drops the iterator.
         Parameters that were updated by then stay so, and the step does not count.
         """

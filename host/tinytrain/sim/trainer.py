@@ -29,13 +29,11 @@ from tinytrain.sim.arguments import (
 from tinytrain.sim.description import describe
 from tinytrain.sim.evaluation import Example, fraction_right, mean_loss
 from tinytrain.sim.factors import Factors
-from tinytrain.sim.goal import NOT_TRAINED, Goal, Wanted, goal_of
+from tinytrain.sim.goal import NOT_TRAINED, Goal, Int8, Wanted, goal_of
 from tinytrain.sim.gradients import gradients
+from tinytrain.sim.interpreter import Input
 from tinytrain.sim.module import module_of
 from tinytrain.sim.run import Run, loss_value
-
-Int8 = npt.NDArray[np.int8]
-Input = Int8 | npt.NDArray[np.int32]
 
 
 class Trainer(Factors):
@@ -91,14 +89,15 @@ class Trainer(Factors):
         module.lib.tt_model_reset(*self._memory()[:2])
 
     def save(self, where: checkpoint.Where) -> checkpoint.Found:
-        """Store the state as the newest checkpoint; which slot that is, and its sequence number.
+        """Store the state as the newest checkpoint; which slot that is, and its sequence number. A
+        step taken in slices is given up.
 
         where: a path, whose former content goes to `path~`, or an object like MicroPython's block
         devices. What `lr` and the like are set to is not part of it.
         """
         self._can_train()
-        state = self.state.tobytes()
-        return checkpoint.save(where, self.compiled.source.state_hash, state)
+        self._turn += 1
+        return checkpoint.save(where, self.compiled.source.state_hash, self.state.tobytes())
 
     def load(self, where: checkpoint.Where) -> checkpoint.Found:
         """Take the newest valid checkpoint of the two; which slot, and its sequence number.
@@ -107,9 +106,12 @@ class Trainer(Factors):
         models; the state is as it was then.
         """
         self._can_train()
-        state = self.state
-        found, data = checkpoint.load(where, self.compiled.source.state_hash, state.size)
         self._turn += 1
+        state, turn = self.state, self._turn
+        found, data = checkpoint.load(where, self.compiled.source.state_hash, state.size)
+        self._open()
+        if self._turn != turn:  # by the code of a block device
+            raise DataError("load given up: the Trainer was used for something else")
         state[:] = np.frombuffer(data, np.uint8)
         return found
 
@@ -122,9 +124,8 @@ class Trainer(Factors):
         """Forward, backward and update for one example; returns the loss.
 
         x: int8 of the input's shape (or flat), or if `latent` what encode() made of that; indices:
-        integers, or the bytes of int32.
-        y: softmax: the label, 0 .. classes - 1; sigmoid: 0 or 1 for every class; mse: int8 in the
-        output's shape and quantization, or None to learn towards the input.
+        integers, or the bytes of int32. y: softmax: the label, 0 .. classes - 1; sigmoid: 0 or 1
+        for every class; mse: int8 as the output, or None to learn towards the input.
         """
         return self._learn(x, y, latent=latent)
 
