@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-camera mcunet accuracy schemes test check gradients memory bench size stack cycles lint types format serve dist clean
+.PHONY: help setup demo demo-camera camera mcunet accuracy schemes test check gradients memory bench size stack cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -36,6 +36,12 @@ demo-camera: $(VENV)/installed
 	@tools/apt-install.sh dataset-fashion-mnist
 	@$(BED) setup pico
 	@$(PY) examples/camera/on_pico.py $(ARGS)
+
+## Measure what the camera learns, by shots and by time; writes docs/CAMERA.md (ARGS='--seeds 10')
+camera: $(VENV)/installed
+	@tools/apt-install.sh dataset-fashion-mnist
+	@$(BED) setup pico
+	@$(PY) examples/camera/run.py $(ARGS)
 
 ## Train MCUNet with a sparse update on an emulated Pico, weights in flash (ARGS='--scheme FILE')
 mcunet: $(VENV)/installed

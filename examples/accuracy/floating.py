@@ -44,15 +44,20 @@ class GraphNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits."""
+        return self.values(x).flatten(1)
+
+    def values(self, x: Tensor) -> Tensor:
+        """The output of the last node."""
         source = self.graph.tensors[self.graph.input.tensor].quant
         real = (x.float() - source.zero_point) * source.per_tensor
         values = {self.graph.input.tensor: real.permute(0, 3, 1, 2)}
         for node in self.nodes:
             inputs = [values[t] for t in node.inputs if t in values]
-            values[node.output] = self._activate(node, self._run(node, inputs))
-        return values[self.nodes[-1].output].flatten(1)
+            values[node.output] = self._activate(node, self.run_node(node, inputs))
+        return values[self.nodes[-1].output]
 
-    def _run(self, node: Node, inputs: list[Tensor]) -> Tensor:
+    def run_node(self, node: Node, inputs: list[Tensor]) -> Tensor:
+        """One node without its activation function."""
         match node.attrs:
             case Conv2D(window=w) | DepthwiseConv2D(window=w):
                 weight = self.parameters_of[f"{node.name}_weight"]

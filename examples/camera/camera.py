@@ -13,7 +13,7 @@ import json
 import select
 import sys
 
-from learner import RATE, Learner
+from learner import RATE, Learner, record_size
 from memory import Block, Memory, Records, rename
 from views import shrink
 
@@ -52,18 +52,24 @@ class OpenMV:
 
 
 class OV2640:
-    """An OV2640 or OV7670 at an ESP32 whose firmware has the module `camera` of cnadler86."""
+    """An OV2640 or OV7670 on an ESP32 whose firmware has micropython-camera-API.
+
+    pins: what that takes on boards it does not know.
+    """
 
     SIDE = 96
 
-    def __init__(self):
-        from esp_camera import grey_camera  # your own file: it names the pins
+    def __init__(self, **pins):
+        # the firmware's module of that name: this file has to have another one there
+        from camera import Camera as Sensor
+        from camera import FrameSize, PixelFormat
 
-        self.camera = grey_camera(self.SIDE)
+        size, grey = FrameSize.R96X96, PixelFormat.GRAYSCALE
+        self.sensor = Sensor(frame_size=size, pixel_format=grey, **pins)
 
     def capture(self, pixels, shape):
         """Fill `pixels` with what it sees."""
-        shrink(self.camera.capture(), pixels, (self.SIDE, self.SIDE, 1), shape)
+        shrink(self.sensor.capture(), pixels, (self.SIDE, self.SIDE, 1), shape)
 
 
 class Camera:
@@ -75,7 +81,8 @@ class Camera:
 
     def __init__(self, source, trainer, each=EACH, in_file=False, folder=""):
         self.source, self.names, self.folder = source, [], folder
-        size, count, path = trainer.latent_size, trainer.classes * each, folder + "latents.bin"
+        size, count = record_size(trainer), trainer.classes * each
+        path = folder + "latents.bin"
         records = Records(path, count, size) if in_file else Block(count, size)
         self.learner = Learner(trainer, Memory(records, trainer.classes, each))
 

@@ -11,29 +11,39 @@ RATE = 0.03
 DECAY = ((60, 0.3), (85, 0.1))  # the rate is multiplied after so many percent of the steps
 
 
+def record_size(trainer):
+    """Bytes of what is kept of a view."""
+    height, width, channels = trainer.input_shape[1:]
+    return trainer.latent_size or height * width * channels
+
+
 class Learner:
-    """A Trainer with a rehearsal memory. pixels: the picture that show() and look() take."""
+    """A Trainer with a rehearsal memory: of latents or, in builds without, of inputs.
+
+    pixels: the picture that show() and look() take.
+    """
 
     def __init__(self, trainer, memory):
         self.trainer, self.memory = trainer, memory
         self.shape = trainer.input_shape[1:]
         size = self.shape[0] * self.shape[1] * self.shape[2]
-        self.pixels, self.view, self.x = bytearray(size), bytearray(size), bytearray(size)
-        self.latent = bytearray(trainer.latent_size)
+        self.pixels, self.x = bytearray(size), bytearray(size)
+        self.latent = bytearray(trainer.latent_size) if trainer.latent_size else self.x
         self.output = bytearray(trainer.classes)
 
     def show(self, label, views=VIEWS):
         """The picture is one of that class: keep latents of some views of it."""
         for each in views:
-            view(self.pixels, self.view, self.shape, *each)
-            self.trainer.quantize(self.view, self.x)
-            self.trainer.encode(self.x, self.latent)
+            view(self.pixels, self.x, self.shape, *each)
+            self.trainer.quantize(self.x, self.x)  # in place: pictures are large
+            if self.latent is not self.x:
+                self.trainer.encode(self.x, self.latent)
             self.memory.add(label, self.latent)
 
     def train(self, steps, rate=RATE, labels=None):
         """So many steps on what is kept, all classes alike (or only some); the mean loss."""
         labels = labels or self.memory.known()
-        loss = 0.0
+        loss, latent = 0.0, self.latent is not self.x
         for step in range(steps):
             factor = 1.0
             for percent, value in DECAY:
@@ -41,7 +51,7 @@ class Learner:
                     factor = value
             self.trainer.lr = rate * factor
             label = self.memory.draw(self.latent, labels)
-            loss += self.trainer.step(self.latent, label, latent=True)
+            loss += self.trainer.step(self.latent, label, latent=latent)
         return loss / steps
 
     def look(self):
