@@ -1,5 +1,5 @@
 /* void tt_gradient_row(const int32_t *factors, int32_t n, const int8_t *w, int32_t quads, int32_t *sums):
- * see packed/tt_tile.h. Cortex-M0: 41 cycles for 8 multiply-accumulates. Sums in r8-r11. */
+ * see src/tt_tile.h. Cortex-M0: 41 cycles for 8 multiply-accumulates. Sums in r8-r11. */
     .syntax unified
     .cpu cortex-m0
     .thumb

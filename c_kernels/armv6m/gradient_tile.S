@@ -1,5 +1,5 @@
 /* void tt_gradient_tile(const int32_t *g, const int8_t *w, const tt_tile *tile, int32_t *sums):
- * see packed/tt_tile.h. Cortex-M0: 67 cycles for 16 multiply-accumulates; factors of 16 bits leave no
+ * see src/tt_tile.h. Cortex-M0: 67 cycles for 16 multiply-accumulates; factors of 16 bits leave no
  * room for a second lane. Sums in r9-r12. */
     .syntax unified
     .cpu cortex-m0

@@ -225,6 +225,22 @@ void tt_take_channels_grad(
 void tt_merge_channels_s8(
     const tt_channels *p, const int16_t *index, const int8_t *x, const int8_t *trained, int8_t *y);
 
+/* ---- layers trained in part ------------------------------------------------------------------ */
+
+typedef struct {
+    tt_conv2d layer;
+    int16_t taken, block;
+} tt_conv2d_partial;
+
+/* tt_conv2d_s8 with `taken` input channels of the weight from trained [out_c,kernel_h,kernel_w,taken],
+ * as tt_merge_channels_s8 would put it together. That is done for `block` output channels at a time, a
+ * piece: a multiple of 8 that divides out_c. Scratch: their weights and outputs, and that of
+ * tt_conv2d_s8. */
+void tt_conv2d_s8__partial(const tt_conv2d_partial *p, const int16_t *index, const int8_t *x,
+    const int8_t *w, const int8_t *trained, const int32_t *bias, const int32_t *multiplier,
+    const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch, tt_part *part);
+int32_t tt_conv2d_s8__partial_scratch(const tt_conv2d_partial *p);
+
 /* ---- loss --------------------------------------------------------------------------------- */
 
 /* y = x - zero, for a model whose last layer is none with 32-bit sums. */
@@ -329,6 +345,18 @@ typedef struct {
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p);
+
+typedef struct {
+    tt_conv2d_bwd_input_params gradient;
+    int16_t taken;
+} tt_conv2d_partial_bwd_input;
+
+/* The same for a 1x1 kernel with stride 1 on a map of several pixels, the weights of the chosen input
+ * channels (ascending) from trained [out_c,taken]. Scratch: the gradients of four output pixels. */
+void tt_conv2d_bwd_input__partial(const tt_conv2d_partial_bwd_input *p, const int16_t *index,
+    const tt_grad *dy, const int8_t *w, const int8_t *trained, const uint16_t *scale, tt_grad *dx,
+    int32_t *scratch, tt_part *part);
+int32_t tt_conv2d_bwd_input__partial_scratch(const tt_conv2d_partial_bwd_input *p);
 
 /* dx[i] = sum over the output channels o of i of floor(s[o] * scale[o] / 2^15),
  * s[o] = sum over windows of dy[o] * 2^headroom * w[ky,kx,o]; bounds and units as above. */

@@ -5,22 +5,6 @@
 
 #define COLUMNS 8 /* input channels at a time: 128 bytes of sums on the stack */
 
-/* The real-valued gradient of an output, as in the portable kernel: |dy| * one < 2^15. */
-static inline int32_t real(int32_t dy, int32_t one, int32_t scale) {
-    return (dy * one * scale + (1 << 14)) >> 15;
-}
-
-/* g[o][r] = the real-valued gradient of output channel o of pixel r; 0 from `rows` pixels on. */
-static void scale_pixels(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy,
-    const uint16_t *scale, int32_t rows, int32_t *g) {
-    int32_t out_c = p->window.out_c, one = 1 << p->headroom;
-    for (int32_t r = 0; r < TT_TILE_ROWS; r++) {
-        for (int32_t o = 0; o < out_c; o++) {
-            g[o * TT_TILE_ROWS + r] = r < rows ? real(*dy++, one, scale[o]) : 0;
-        }
-    }
-}
-
 /* `rows` pixels of dx. */
 static void tile_pixels(const tt_conv2d_bwd_input_params *p, const int32_t *g, const int8_t *w,
     int32_t rows, tt_grad_writer *writer) {
@@ -45,7 +29,7 @@ static int32_t pack_factors(const tt_conv2d_bwd_input_params *p, const tt_mantis
     const uint16_t *scale, int32_t *factors) {
     int32_t n = 0, in_c = p->window.in_c, one = 1 << p->headroom;
     for (int32_t o = 0, at = 0; o < p->window.out_c; o++, at += in_c) {
-        int32_t g = real(dy[o], one, scale[o]);
+        int32_t g = tt_real_gradient(dy[o], one, scale[o]);
         if (g != 0) {
             factors[2 * n] = g;
             factors[2 * n + 1] = at;
@@ -89,7 +73,7 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
     for (int32_t at = span.first; at < span.last; at += TT_TILE_ROWS) {
         int32_t rows = tt_min(TT_TILE_ROWS, span.last - at);
-        scale_pixels(p, g, scale, rows, scratch);
+        tt_scale_pixels(p, g, scale, rows, scratch);
         tile_pixels(p, scratch, w, rows, &writer);
         g += rows * win->out_c;
     }

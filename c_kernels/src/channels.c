@@ -1,14 +1,10 @@
 /* Some channels of an array, for layers that are trained in part. */
-#include "tt_arithmetic.h"
-
-static int32_t channel_of(const int16_t *index, int32_t i) {
-    return index == NULL ? i : index[i];
-}
+#include "tt_channels.h"
 
 void tt_take_channels_s8(const tt_channels *p, const int16_t *index, const int8_t *x, int8_t *y) {
     for (int32_t row = 0; row < p->rows; row++, x += p->channels) {
         for (int32_t i = 0; i < p->taken; i++) {
-            *y++ = x[channel_of(index, i)];
+            *y++ = x[tt_channel_of(index, i)];
         }
     }
 }
@@ -20,7 +16,7 @@ void tt_take_channels_grad(
     dx->exponent = dy->exponent;
     for (int32_t row = 0; row < p->rows; row++, from += p->channels) {
         for (int32_t i = 0; i < p->taken; i++) {
-            *to++ = from[channel_of(index, i)];
+            *to++ = from[tt_channel_of(index, i)];
         }
     }
 }
@@ -32,7 +28,7 @@ void tt_merge_channels_s8(
             y[i] = *x++;
         }
         for (int32_t i = 0; i < p->taken; i++) {
-            y[channel_of(index, i)] = *trained++;
+            y[tt_channel_of(index, i)] = *trained++;
         }
     }
 }

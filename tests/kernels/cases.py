@@ -334,6 +334,26 @@ def merge_channels_s8(m: Maker) -> Args:
     return [p, index, x, part, m.garbage(x.size)]
 
 
+def _taken(m: Maker, channels: int) -> tuple[int, Any]:
+    """How many input channels are trained, and which."""
+    taken = m.int(1, channels)
+    index = np.sort(m.rng.permutation(channels)[:taken]).astype(np.int16)
+    return taken, m.pick(None, index)
+
+
+@case
+def conv2d_s8__partial(m: Maker) -> Args:
+    block, blocks = m.pick(8, 16), m.int(1, 3)
+    w = m.window(m.channels(), block * blocks, beyond=m.pick(False, True))
+    taken, index = _taken(m, w["in_c"])
+    layer, args = _layer(m, w, m.weights(w["out_c"], *taps(w), w["in_c"]))
+    trained = m.weights(w["out_c"], *taps(w), taken)
+    p = {"layer": layer, "taken": taken, "block": block}
+    args = [p, index, *args[1:3], trained, args[3]]
+    args += [*m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+    return [*args, scratch(m, "tt_conv2d_s8__partial", p)]
+
+
 @case
 def requantize_s8(m: Maker) -> Args:
     n = m.int(1, 40)
@@ -452,6 +472,20 @@ def conv2d_bwd_input(m: Maker) -> Args:
     weights = m.weights(w["out_c"], *taps(w), w["in_c"])
     most = np.abs(weights.astype(np.int64)).sum(axis=(0, 1, 2)).max()
     return _bwd_input(m, "tt_conv2d_bwd_input", w, weights, int(most))
+
+
+@case
+def conv2d_bwd_input__partial(m: Maker) -> Args:
+    w = m.fully_connected()
+    w |= {"in_c": m.channels(), "in_h": m.int(1, 4), "in_w": m.int(2, 5)}
+    w |= {"out_h": w["in_h"], "out_w": w["in_w"]}
+    taken, index = _taken(m, w["in_c"])
+    weights, trained = m.weights(w["out_c"], w["in_c"]), m.weights(w["out_c"], taken)
+    most = 128 * w["out_c"]
+    gradient, dy, _, scale, dx, _ = _bwd_input(m, "tt_conv2d_bwd_input", w, weights, most)
+    p = {"gradient": gradient, "taken": taken}
+    working = scratch(m, "tt_conv2d_bwd_input__partial", p)
+    return [p, index, dy, weights, trained, scale, dx, working]
 
 
 @case

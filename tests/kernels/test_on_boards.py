@@ -25,6 +25,8 @@ KERNELS = (
     "tt_depthwise_conv2d_s8",
     "tt_conv2d_bwd_input",
     "tt_depthwise_conv2d_bwd_input",
+    "tt_conv2d_s8__partial",
+    "tt_conv2d_bwd_input__partial",
     "tt_conv2d_bwd_weight",
     "tt_depthwise_conv2d_bwd_weight",
     "tt_add_s8",

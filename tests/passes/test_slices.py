@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from tinytrain.exporters.trained import with_state
 from tinytrain.ir import Graph
 from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import GradientType, Program, Region
+from tinytrain.passes import slices
 from tinytrain.passes.lower import lower
 from tinytrain.passes.slices import sliced_layers
 from tinytrain.passes.update import LayerUpdate, Scheme, layers, parse_scheme
@@ -35,9 +38,10 @@ def cases(draw: st.DrawFn) -> tuple[Model, Graph, dict[str, LayerUpdate]]:
     """A model with branches, layers trained in part, wholly or not at all."""
     net = Net(draw(st.integers(0, 1000)))
     x = net.input(1, 6, 5, 4)
-    y = net.conv(x, 6, (3, 3), activation="RELU")
+    wide = draw(st.sampled_from([6, 8, 16]))
+    y = net.conv(x, wide, (3, 3), activation="RELU")
     z = net.depthwise(y, (3, 2), multiplier=draw(st.integers(1, 2)), activation="RELU6")
-    z = net.conv(z, 6, (1, 1))
+    z = net.conv(z, wide, (1, 1))
     y = net.add(y, z) if draw(st.booleans()) else z
     y = net.max_pool(y, (2, 2), stride=(2, 2)) if draw(st.booleans()) else y
     y = net.conv(y, 5, (2, 2), bias=draw(st.booleans()), activation="RELU")
@@ -99,6 +103,35 @@ def test_slices_learn_the_same_bits(
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
     if sliced_layers(graph, sliced.program):
         assert sliced.program.state_bytes < whole.program.state_bytes
+
+
+@examples(25)
+@given(cases(), st.randoms(use_true_random=False), st.sampled_from(list(GradientType)))
+def test_large_weights_are_put_together_in_pieces(
+    case: tuple[Model, Graph, Scheme], random: Random, gradients: GradientType
+) -> None:
+    """... or not at all, and learn the same bits; whichever channels are trained."""
+    model, graph, scheme = case
+    most = {n.name: n.attrs.window.input.c for n in layers(graph)}  # type: ignore[union-attr]
+    scattered = {
+        name: replace(u, chosen=tuple(sorted(random.sample(range(most[name]), u.channels))))
+        for name, u in scheme.items()
+    }
+    machines = []
+    for nbytes in (10**9, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slices, "WHOLE_BYTES", nbytes)
+            patch.setattr(slices, "BLOCK_BYTES", 8 * random.choice([1, 2]) * most["conv2d_2"])
+            machines.append(machine(lower(graph, scattered, gradients=gradients)))
+    whole, pieces = machines
+    assert train(whole, model, False) == train(pieces, model, False)
+    np.testing.assert_array_equal(whole.memory[Region.STATE], pieces.memory[Region.STATE])
+    assert (whole.predict(model.noise(9)) == pieces.predict(model.noise(9))).all()
+    kernels = {c.kernel for c in whole.program.step}, {c.kernel for c in pieces.program.step}
+    assert not any("partial" in kernel for kernel in kernels[0])
+    eights = most["depthwise_conv2d_1"] % 8 == 0
+    if eights and 0 < scheme.get("conv2d_2", LayerUpdate()).channels < most["conv2d_2"]:
+        assert "tt_conv2d_s8__partial" in kernels[1]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tinytrain.passes.lower_forward import (
     window_struct,
 )
 from tinytrain.passes.lower_update import lower_bias, lower_weight
-from tinytrain.passes.slices import with_weight
+from tinytrain.passes.slices import partial_gradient, with_weight
 
 
 def lower_gradient(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
@@ -32,6 +32,10 @@ def lower_gradient(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
         return lower_weight(c, op)
     if op.kind is not GradKind.INPUT:
         return (RULES[op.kind](c, op),)
+    if op.node.op == "conv2d":
+        call = partial_gradient(c.forward, op.node, _conv_input(c, op))
+        if call is not None:
+            return (call,)
     merge, forward = with_weight(c.forward, op.node, f"{op.node.name}#weight#backward")
     return (*merge, INPUT_RULES[op.node.op](replace(c, forward=forward), op))
 

@@ -31,7 +31,7 @@ from tinytrain.passes.lower_forward import (
     macs_of,
     window_struct,
 )
-from tinytrain.passes.slices import with_weight
+from tinytrain.passes.slices import partial_forward, with_weight
 from tinytrain.passes.storage import aligned
 
 Windowed = Conv2D | DepthwiseConv2D | MaxPool2D | AveragePool2D
@@ -229,11 +229,13 @@ def lower_nodes(
     """
     calls: list[KernelCall] = []
     for unit, tile in _units(nodes, chains):
-        here = c
-        for node in unit:
+        here, call = c, None if tile else partial_forward(c, unit[0])
+        for node in unit if call is None else ():
             merge, here = with_weight(here, node, f"{_name(c, node.output)}#weight")
             calls += merge
-        calls.append(lower_chain(here, unit, tile) if tile else lower_node(here, unit[0]))
+        if call is None:
+            call = lower_chain(here, unit, tile) if tile else lower_node(here, unit[0])
+        calls.append(call)
         calls += [saved[n.name] for n in unit if n.name in saved]
     return tuple(calls)
 

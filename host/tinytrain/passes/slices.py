@@ -1,8 +1,10 @@
 """Layers of which some input channels are trained: the state holds those weights and no others.
 
 Where a kernel needs the whole weight (forward, gradient of the input), it is put together in the
-arena right before: the frozen weights from the file, the trained channels from the state. The
-weight gradient is that of a layer with the trained channels alone; of its input only they are kept.
+arena right before: the frozen weights from the file, the trained channels from the state. Large
+weights are never put together as a whole: their kernels do it for a few output channels at a time,
+or read from both places. The weight gradient is that of a layer with the trained channels alone; of
+its input only they are kept.
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ from tinytrain.ir.program import (
 )
 from tinytrain.kernels.library import grad_bytes
 from tinytrain.passes.autodiff import GradKind, GradOp
-from tinytrain.passes.lower_forward import ForwardContext
-from tinytrain.passes.storage import LayerStorage
+from tinytrain.passes.lower_forward import ForwardContext, lower_node, scratch
+from tinytrain.passes.storage import LayerStorage, Part
+
+WHOLE_BYTES = 4096  # a weight from this size on is not put together as a whole ...
+BLOCK_BYTES = 2048  # ... but that much of it, if 8 output channels take no more
 
 
 def with_weight(
@@ -48,6 +53,62 @@ def with_weight(
     call = KernelCall("tt_merge_channels_s8", args, node.name, f"{node.name}: whole weight")
     storage = {**c.storage, node.name: replace(stored, weight=weight)}
     return (call,), replace(c, storage=storage)
+
+
+def partial_forward(c: ForwardContext, node: Node) -> KernelCall | None:
+    """The call of a convolution whose weight is put together for some output channels at a time;
+    None where that is not worth it, or not possible."""
+    part = _large_part(c, node)
+    if part is None:
+        return None
+    whole = lower_node(c, node)
+    layer, window = whole.args["p"], _window(node)
+    row = window.kernel[0] * window.kernel[1] * window.input.c
+    blocks = [n for n in range(8, window.output.c + 1, 8) if window.output.c % n == 0]
+    if not blocks or window.output.h * window.output.w == 1:
+        return None
+    assert isinstance(layer, Mapping)
+    block = max([n for n in blocks if n * row <= BLOCK_BYTES], default=blocks[0])
+    p: StructValue = {"layer": layer, "taken": len(part.columns), "block": block}
+    return _in_part(whole, "tt_conv2d_s8__partial", node, part, p)
+
+
+def partial_gradient(c: ForwardContext, node: Node, whole: KernelCall) -> KernelCall | None:
+    """The gradient of its input, from the frozen weight and the trained channels; `whole` is the
+    call for a whole weight. None where no kernel does that."""
+    part, window = _large_part(c, node), _window(node)
+    size = (window.input.h, window.input.w)
+    plain = (window.kernel, window.stride, window.pad) == ((1, 1), (1, 1), (0, 0))
+    if part is None or not plain or size == (1, 1) or size != (window.output.h, window.output.w):
+        return None
+    gradient = whole.args["p"]
+    assert isinstance(gradient, Mapping)
+    p: StructValue = {"gradient": gradient, "taken": len(part.columns)}
+    return _in_part(whole, "tt_conv2d_bwd_input__partial", node, part, p)
+
+
+def _in_part(whole: KernelCall, kernel: str, node: Node, part: Part, p: StructValue) -> KernelCall:
+    args: dict[str, Argument] = {
+        **whole.args,
+        "p": p,
+        "index": part.index,
+        "trained": part.weight,
+        "scratch": scratch(node, kernel, p),
+    }
+    return replace(whole, kernel=kernel, args=args)
+
+
+def _large_part(c: ForwardContext, node: Node) -> Part | None:
+    """The trained channels of a convolution's weight, if putting it together takes much memory."""
+    stored = c.storage.get(node.name)
+    if stored is None or not isinstance(node.attrs, Conv2D) or stored.weight.nbytes < WHOLE_BYTES:
+        return None
+    return stored.part
+
+
+def _window(node: Node) -> Window:
+    assert isinstance(node.attrs, Conv2D | DepthwiseConv2D)
+    return node.attrs.window
 
 
 def sliced_layers(graph: Graph, program: Program) -> frozenset[str]:
