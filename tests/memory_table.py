@@ -39,6 +39,7 @@ TARGETS = (
     Target(MCUNET, "scheme148", 177_152),
     Target(MCUNET, "scheme148", 177_152, Options(optimizer=COARSE)),
     Target(MCUNET, "scheme148", 177_152, Options(optimizer=COARSE, gradients="int8")),
+    Target(MCUNET, "scheme148", 177_152, Options(optimizer=COARSE, gradients="int8", patches=50)),
     Target("mlperf_kws_dscnn_int8", "none", 16_000),
     Target("mlperf_vww_mobilenetv1_025_96_int8", "none", 73_728),
     Target("mlperf_ic_resnet8_int8", "none", 49_152),
@@ -102,8 +103,12 @@ def targets_table() -> Iterator[str]:
 
 
 def _words(options: Options) -> str:
-    coarse = f" --master {options.optimizer.master}" if options.optimizer != Optimizer() else ""
-    return coarse + (f" --gradients {options.gradients}" if options.gradients == "int8" else "")
+    words = {
+        "master": (options.optimizer.master, DEFAULTS.optimizer.master),
+        "gradients": (options.gradients, DEFAULTS.gradients),
+        "patches": (options.patches, DEFAULTS.patches),
+    }
+    return "".join(f" --{k} {value}" for k, (value, usual) in words.items() if value != usual)
 
 
 def plans_table(plans: Sequence[Plan]) -> Iterator[str]:
