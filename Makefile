@@ -14,7 +14,7 @@ SH_SOURCES = .ci/run tools/apt-install.sh tests/bed/bed.sh $(wildcard tests/bed/
 PYTEST     = $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-camera camera mcunet accuracy schemes test check gradients memory bench size stack cycles lint types format serve dist clean
+.PHONY: help setup demo demo-camera camera demo-keyboard keyboard mcunet accuracy schemes test check gradients memory bench size stack cycles lint types format serve dist clean
 
 ## Show this help
 help:
@@ -24,7 +24,7 @@ help:
 
 ## Install and build what everything needs: Debian packages, .venv, MicroPython, emulated boards
 setup: $(VENV)/installed
-	@tools/apt-install.sh dataset-fashion-mnist chromium
+	@tools/apt-install.sh dataset-fashion-mnist chromium fortunes fortunes-min miscfiles
 	@$(BED) setup
 
 ## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
@@ -42,6 +42,17 @@ camera: $(VENV)/installed
 	@tools/apt-install.sh dataset-fashion-mnist
 	@$(BED) setup pico
 	@$(PY) examples/camera/run.py $(ARGS)
+
+## A keyboard on an emulated Pico learns what is typed (ARGS='--persona perl --characters 200')
+demo-keyboard: $(VENV)/installed
+	@tools/apt-install.sh fortunes fortunes-min miscfiles
+	@$(BED) setup pico
+	@$(PY) examples/keyboard/on_pico.py $(ARGS)
+
+## What the keyboard learns from four people, against 4-grams and float32 (ARGS='--persona perl')
+keyboard: $(VENV)/installed
+	@tools/apt-install.sh fortunes fortunes-min miscfiles
+	@$(PY) examples/keyboard/results.py $(ARGS)
 
 ## Train MCUNet with a sparse update on an emulated Pico, weights in flash (ARGS='--scheme FILE')
 mcunet: $(VENV)/installed

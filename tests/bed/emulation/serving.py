@@ -20,7 +20,12 @@ from emulation.targets import BedError, Target, find
 
 @contextlib.contextmanager
 def served(
-    row: Target, romfs: Path | None, flash: Path | None, log: Sink, journal: Path | None = None
+    row: Target,
+    romfs: Path | None,
+    flash: Path | None,
+    log: Sink,
+    journal: Path | None = None,
+    serial: Path | None = None,
 ) -> Iterator[Emulator]:
     """A board whose prompt has answered."""
     folder = None
@@ -33,6 +38,7 @@ def served(
             if flash and flash.exists():
                 options += ["--flash", str(flash)]
             options += ["--journal", str(journal)] if journal else []
+            options += ["--serial", str(serial)] if serial else []
             command = pico_command(row, rom, *options)
         elif row.family == "xtensa":
             command, folder = xtensa_command(row, rom, None), Path(tmp, "files")
@@ -51,11 +57,13 @@ def serve(
     romfs: Path | None = None,
     flash: Path | None = None,
     journal: Path | None = None,
+    serial: Path | None = None,
 ) -> Iterator[str]:
     """A board that a stock 'mpremote connect PORT' can use; its prompt has answered. Gives PORT.
 
     flash: a file that keeps the Pico's flash from one session to the next.
     journal: a file to which the Pico's flash operations are appended (pico/emu/pico.mjs).
+    serial: a file for what crosses its serial port, and when (also there).
     """
-    with served(find(target), romfs, flash, lambda data: None, journal) as emulator:
+    with served(find(target), romfs, flash, lambda data: None, journal, serial) as emulator:
         yield emulator.address

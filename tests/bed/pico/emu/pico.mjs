@@ -1,9 +1,12 @@
 // pico.mjs - a Raspberry Pi Pico in rp2040js with its serial REPL on a TCP port.
 //   node pico.mjs --rp2040js DIR --bootrom FILE [--flash IMAGE] [--load OFFSET:FILE]... [--save IMAGE]
-//                              [--journal FILE] [--native LO:HI] [--xip CYCLES] [--turbo] [--port N]
+//                              [--journal FILE] [--serial FILE]
+//                              [--native LO:HI] [--xip CYCLES] [--turbo] [--port N]
 //   --flash   whole flash image to start from     --load   then put a file at a flash offset
 //   --save    write the flash there when it has changed, and at the end
 //   --journal append each flash operation: 'E' or 'P', address and length (uint32), the bytes programmed
+//   --serial  append what crosses the serial port: 'I' (to the board) or 'O', emulated nanoseconds (float64),
+//             number of bytes (uint32), the bytes
 //   --native  address range that counts as native modules (harness-page.mjs)
 //   --turbo   sleeping takes no wall time
 import fs from 'node:fs';
@@ -15,7 +18,8 @@ import { inFlash } from './xip-cache.mjs';
 
 const { values: option } = parseArgs({ options: {
   rp2040js: { type: 'string' }, bootrom: { type: 'string' }, flash: { type: 'string' },
-  load: { type: 'string', multiple: true, default: [] }, save: { type: 'string' }, journal: { type: 'string' }, native: { type: 'string', default: '0:0' }, xip: { type: 'string' },
+  load: { type: 'string', multiple: true, default: [] }, save: { type: 'string' }, journal: { type: 'string' }, serial: { type: 'string' },
+  native: { type: 'string', default: '0:0' }, xip: { type: 'string' },
   turbo: { type: 'boolean', default: false }, port: { type: 'string', default: '0' } } });
 
 const board = await makeBoard(option);
@@ -70,6 +74,18 @@ if (option.journal) {
   };
 }
 
+let noteSerial = () => {};
+if (option.serial) {
+  const file = fs.openSync(option.serial, 'a');
+  noteSerial = (kind, data) => {
+    const head = Buffer.alloc(13);
+    head.write(kind);
+    head.writeDoubleLE(clock.nanosCounter, 1);
+    head.writeUInt32LE(data.length, 9);
+    fs.writeSync(file, Buffer.concat([head, data]));
+  };
+}
+
 let savedWrites = 0;
 function saveFlash() {
   const writes = flash.erases + flash.programs;
@@ -92,9 +108,15 @@ for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => { saveFlash(); 
 // --- the serial port ----------------------------------------------------------------------------------
 const server = net.createServer((socket) => {
   socket.setNoDelay(true);
-  const toSocket = (data) => socket.write(data);
+  const toSocket = (data) => {
+    noteSerial('O', data);
+    socket.write(data);
+  };
   usb.onData = toSocket;
-  socket.on('data', (data) => usb.send(data));
+  socket.on('data', (data) => {
+    noteSerial('I', data);
+    usb.send(data);
+  });
   // the next connection may have come before the end of this one is noticed
   socket.on('close', () => { if (usb.onData === toSocket) usb.onData = () => {}; });
   socket.on('error', () => {});
