@@ -30,7 +30,7 @@ import drive  # noqa: E402
 SHARED = Path(os.environ.get("TINYTRAIN_SHARED", HERE.parents[2] / "shared"))
 MODEL = SHARED / "models" / "mcunet_5fps_128_c10.tflite"
 SCHEME = HERE / "scheme49.toml"
-BOARD = "rpi_pico"
+BOARD = "rpi_pico_romfs"
 CLOCK_HZ = 125_000_000
 RATE = 0.015625  # 1/64, the same bits for every parser
 
