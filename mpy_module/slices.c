@@ -44,6 +44,11 @@ static int32_t tt_quotient(int32_t n, int32_t d) {
     return (int32_t)q;
 }
 
+/* Of a call of unknown speed. With a budget of 0 a slice is one call, all of it. */
+static int32_t tt_first_units(const tt_slices *self) {
+    return self->budget == 0 ? INT32_MAX : 1;
+}
+
 /* One slice; whether the step is done. How long a piece takes is not known before, and not the same
  * for all pieces of a call: each part takes half of the time that is left at the speed of the part
  * before. */
@@ -61,7 +66,7 @@ static bool tt_slice(tt_slices *self) {
         last = now;
         left -= took;
         if (trainer->run.part.at == 0) { /* the next call, of unknown speed */
-            self->units = 1;
+            self->units = tt_first_units(self);
             if (left <= self->budget >> 2) {
                 return false;
             }
@@ -122,8 +127,8 @@ static int32_t tt_get_budget(mp_obj_t value) {
         tt_refuse(MP_QSTR_TypeError, "budget_us: int expected");
     }
     mp_int_t budget = MP_OBJ_SMALL_INT_VALUE(value);
-    if (budget < 1) {
-        tt_refuse(MP_QSTR_ValueError, "budget_us: at least 1 expected");
+    if (budget < 0) {
+        tt_refuse(MP_QSTR_ValueError, "budget_us: at least 0 expected");
     }
     return (int32_t)(budget < TT_LONGEST ? budget : TT_LONGEST);
 }
@@ -136,7 +141,7 @@ static mp_obj_t tt_make_slices(size_t n_args, const mp_obj_t *args, mp_map_t *na
         n_args, args, named, MP_QSTR_x, MP_QSTR_y, TT_LEAST_GOAL, TT_BUDGET + 1, self->given);
     self->trainer = args[0];
     self->budget = tt_get_budget(self->given[TT_BUDGET].u_obj);
-    self->units = 1;
+    self->units = tt_first_units(self);
     self->done = false;
     self->sleep_ms = MP_OBJ_NULL;
     if (awaited) {

@@ -9,6 +9,7 @@ from pathlib import Path
 import drive
 import firmware
 import pytest
+from tiny_model import OTHERS
 
 from tinytrain.build import build
 
@@ -170,6 +171,7 @@ def check(line: str) -> None:
         ("unix", 10_000),
         ("m0", 1_000),
         pytest.param("pico", 1_000, marks=pytest.mark.slow),
+        *(pytest.param(board, 500, marks=pytest.mark.slow) for board in OTHERS),
     ],
     indirect=["board"],
 )
@@ -241,7 +243,11 @@ fails(lambda: u.slices(X, y))
 """
 
 
-@pytest.mark.parametrize("board", ["unix", "m0", "pico"], indirect=True)
+@pytest.mark.parametrize(
+    "board",
+    ["unix", "m0", "pico", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)],
+    indirect=True,
+)
 def test_reentry_and_several_trainers(board: str, tiny: Callable[[str], Path]) -> None:
     folder = tiny(drive.targets()[board].arch)
     result = drive.run(board, REENTRY, put=[folder / "tinytrain.mpy", folder / "model.ttw"])

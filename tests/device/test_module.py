@@ -12,10 +12,16 @@ from pathlib import Path
 import drive
 import pytest
 import tiny_model
+from tiny_model import OTHERS
 
 Tiny = Callable[[str], Path]
 
-pytestmark = pytest.mark.parametrize("board", ["unix", "m0", "pico"], indirect=True)
+on_some = pytest.mark.parametrize("board", ["unix", "m0", "pico"], indirect=True)
+on_all = pytest.mark.parametrize(
+    "board",
+    ["unix", "m0", "pico", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)],
+    indirect=True,
+)
 
 # What scripts share: refused(f) says how f fails, and that it left the parameters alone.
 PREAMBLE = """
@@ -52,6 +58,7 @@ def run(board: str, tiny: Tiny, script: str, romfs: Path | None = None) -> list[
     return result.stdout.splitlines()
 
 
+@on_some
 def test_training_is_the_hosts_bit_for_bit(board: str, tiny: Tiny, tmp_path: Path) -> None:
     script = """
 t = Trainer("model.ttw")
@@ -75,6 +82,7 @@ print(t.predict(X), t.lr)
     assert again == f"array('b', {output}) 0.25"
 
 
+@on_some
 def test_attributes_and_repr(board: str, tiny: Tiny) -> None:
     script = """
 t = Trainer("model.ttw")
@@ -94,6 +102,7 @@ print(t)
     ]
 
 
+@on_some
 def test_weights_from_buffers(board: str, tiny: Tiny, tmp_path: Path) -> None:
     """bytes, bytearray, an aligned part of a larger buffer, ROMFS by path and by view."""
     rom = tmp_path / "rom"
@@ -139,6 +148,7 @@ for name in os.listdir("/rom"):
     ]
 
 
+@on_all
 def test_wrong_weights_are_refused(board: str, tiny: Tiny) -> None:
     script = """
 data = open("model.ttw", "rb").read()
@@ -177,6 +187,7 @@ print(refused(lambda: Trainer())[:9], refused(lambda: Trainer(data, 1))[:9])
     ]
 
 
+@on_all
 def test_misuse_is_refused_and_changes_nothing(board: str, tiny: Tiny) -> None:
     script = """
 from array import array
@@ -233,6 +244,7 @@ print(refused(lambda: t.step(X), t)[:9], refused(lambda: Trainer.step(1, X, 0), 
     ]
 
 
+@on_some
 def test_steps_allocate_nothing(board: str, tiny: Tiny) -> None:
     """With the collector off, a step takes the float it returns; the rest takes nothing."""
     script = """
@@ -269,6 +281,7 @@ print(per_step <= (before - gc.mem_free()) // 50)
     assert run(board, tiny, script) == ["0 0", "True"]
 
 
+@on_some
 def test_state_cannot_be_resized(board: str, tiny: Tiny) -> None:
     script = """
 t = Trainer("model.ttw")
@@ -293,6 +306,7 @@ print(len(t.state) == size, all(o == b"\\xa5" * 64 for o in others))
     assert run(board, tiny, script) == ["True True"]
 
 
+@on_all
 def test_closing(board: str, tiny: Tiny) -> None:
     script = """
 with Trainer("model.ttw") as t:
@@ -326,6 +340,7 @@ except KeyError:
     ]
 
 
+@on_some
 def test_memory_is_kept_and_given_back(board: str, tiny: Tiny) -> None:
     """A Trainer keeps weights that nobody else holds; dropped or closed ones cost nothing."""
     script = """
@@ -352,6 +367,7 @@ print(abs(before - gc.mem_free()) < 2000)
     assert run(board, tiny, script) == ["True", "True"]
 
 
+@on_all
 def test_too_large_a_model_says_what_it_needs(board: str, tmp_path: Path) -> None:
     tiny_model.build(tmp_path, drive.targets()[board].arch, TT_ARENA_BYTES=8_000_000)
     script = """
@@ -364,6 +380,7 @@ except MemoryError as error:
     assert re.fullmatch(r"8000152 bytes needed in one piece, \d+ free", text)
 
 
+@on_some
 def test_a_build_that_only_predicts(board: str, tiny: Tiny, tmp_path: Path) -> None:
     tiny_model.build(tmp_path, drive.targets()[board].arch, TT_CLASSES=0, TT_LOSS="TT_LOSS_NONE")
     script = """

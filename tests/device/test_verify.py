@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import tinytrain
-from tinytrain.build import build
+from tinytrain.build import build, open_build
 
 from .test_parity import BOARDS, MODEL
 
@@ -36,7 +36,7 @@ def test_verify_and_bench(folder: Path, port: str) -> None:
     state = json.loads((folder / "selftest.json").read_text())["state_bytes"]
     assert f"10 losses and all {state:,} bytes of state are equal" in result.stdout
     assert f"a checkpoint of {state + 32:,} bytes was saved, loaded and removed" in result.stdout
-    result = tinytrain("bench", folder, "--port", port)
+    result = tinytrain("bench", folder, "--port", port, "--layers")
     assert result.returncode == 0, result.stderr
     times = {}
     for what in ("predict", "step"):
@@ -50,6 +50,12 @@ def test_verify_and_bench(folder: Path, port: str) -> None:
     found = re.search(r"longest slice: ([\d.]+) ms, .* of (\d+) in a step", result.stdout)
     assert found and 0.5 < float(found[1]) < times["step"] and int(found[2]) > 1
     assert "clock: 125 MHz" in result.stdout
+    calls = re.findall(r"(?m)^call +(\d+): (\w+) +(\w+) +([\d.]+) ms, ", result.stdout)
+    step = open_build(folder).program.step
+    assert [(int(n), layer, f"tt_{kernel}") for n, layer, kernel, _ in calls] == [
+        (n, call.node, call.kernel) for n, call in enumerate(step, 1)
+    ]
+    assert sum(float(ms) for *_, ms in calls) == pytest.approx(times["step"], rel=0.05)
 
 
 @on_the_pico

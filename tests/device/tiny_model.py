@@ -18,6 +18,9 @@ from pathlib import Path
 from tinytrain.backend.natmod import NatmodReport, build_natmod
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 
+OTHERS = ("m3", "m4f", "m7sp", "m7dp", "rv32", "esp32", "esp32s2")
+"""Boards of the bed beside unix, m0 and pico."""
+
 INPUTS, CLASSES = 16, 4
 ARENA_BYTES, STATE_BYTES = 184, 152
 IN_ZERO = -3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ DEPLOY = "run `tinytrain deploy` first"
 BUDGET = 2000  # microseconds of a slice
 SECONDS = 1.0  # a measurement repeats its call for about that long, at least twice
 MOST_CALLS = 1000
+STEPS = 3  # of which the best time of each call is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,21 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTiming:
+    """One kernel call of a step: its layer, and microseconds of the best of several steps."""
+
+    layer: str
+    kernel: str
+    microseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """Clock of the board in Hz (0: unknown to it), and how long its calls take."""
 
     hertz: int
     timings: tuple[Timing, ...]
+    calls: tuple[CallTiming, ...] = ()
 
 
 def verify(build_dir: Path, port: str | None = None, *, say: Say = lambda text: None) -> Outcome:
@@ -102,9 +114,13 @@ def bench(
     port: str | None = None,
     *,
     budget: int = BUDGET,
+    calls: Sequence[tuple[str, str]] = (),
     say: Say = lambda text: None,
 ) -> Bench:
-    """Measure predict, step and the slices of a step. budget: of a slice, in microseconds."""
+    """Measure predict, step and the slices of a step. budget: of a slice, in microseconds.
+
+    calls: layer and kernel of each call of a step, to measure these too.
+    """
     test, module, weights = read_build(build_dir)
     with connect(port) as board:
         say(f"board: {check_board(board, module)}")
@@ -115,11 +131,28 @@ def bench(
         say(" ".join(trainer))
         hertz = int(board.run(CLOCK, "asking for the clock"))
         _fill(board, test)
+        each: tuple[CallTiming, ...] = ()
         timings = [_measure(board, *what) for what in _calls(test)]
         if test.losses and board.run("print(hasattr(trainer, 'slices'))", "asking") == "True":
             said = board.run(f"longest({_goal(test)}, {budget})", "timing slices", STEP_SECONDS)
             timings.append(Timing("slice", *map(int, said.split())))
-    return Bench(hertz, tuple(timings))
+            each = _measure_calls(board, test, calls) if calls else ()
+    return Bench(hertz, tuple(timings), each)
+
+
+def _measure_calls(
+    board: Board, test: SelfTest, calls: Sequence[tuple[str, str]]
+) -> tuple[CallTiming, ...]:
+    """What the iterator takes between two calls is measured on average, and subtracted."""
+    said = board.run(f"calls({_goal(test)}, {STEPS})", "timing calls", STEPS * STEP_SECONDS)
+    whole, *each = map(int, said.split())
+    if len(each) != len(calls):
+        raise BoardError(f"the board's step has {len(each)} calls, the build's {len(calls)}")
+    between = max(0, sum(each) - whole) // len(each)
+    return tuple(
+        CallTiming(layer, kernel, max(0, took - between))
+        for (layer, kernel), took in zip(calls, each, strict=True)
+    )
 
 
 CLOCK = """
@@ -149,6 +182,21 @@ def longest(y, budget):
         calls += 1
         begin = time.ticks_us()
     print(worst, calls)
+def calls(y, steps):
+    best, whole = None, 1 << 30
+    for _ in range(steps):
+        gc.collect()
+        begin = time.ticks_us()
+        trainer.step(x, y)
+        whole = min(whole, time.ticks_diff(time.ticks_us(), begin))
+        now = []
+        slices = trainer.slices(x, y, 0)
+        begin = time.ticks_us()
+        for _ in slices:
+            now.append(time.ticks_diff(time.ticks_us(), begin))
+            begin = time.ticks_us()
+        best = [min(a, b) for a, b in zip(best or now, now)]
+    print(whole, *best)
 """
 
 

@@ -74,7 +74,8 @@ class Buffer(Protocol):
 TRAINS = '''    def slices(
         self, x: Buffer, {y}, budget_us: int = 2000, *, latent: bool = False
     ) -> Iterator[float | None]:
-        """step() in slices of about budget_us: yields None after each, after the last one the loss.
+        """step() in slices of about budget_us, with 0 of one kernel call each: yields None after
+        each, after the last one the loss.
 
         x is copied at once, y has to stay. What uses the Trainer in between (step, predict, save)
         gives the step up, and the next slice raises RuntimeError; so does who drops the iterator.

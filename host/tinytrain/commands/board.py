@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinytrain.commands.terminal import Commands, console, positive
-from tinytrain.errors import BoardError
+from tinytrain.errors import BoardError, BuildError
+
+if TYPE_CHECKING:
+    from tinytrain.backend.verify import Bench
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -28,6 +32,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_build_and_port(add)
     add.add_argument("--budget", type=positive, default=2000, metavar="US",
                      help="microseconds of a slice of a step; default: 2000")  # fmt: skip
+    add.add_argument("--layers", action="store_true",
+                     help="also how long each kernel call of a step takes")  # fmt: skip
     add.set_defaults(run=_bench)
     add = commands.add_parser(
         "pull", help="bring a board's trained parameters here: trained.tts and trained.tflite"
@@ -94,16 +100,43 @@ def _bench(arguments: argparse.Namespace) -> None:
     from tinytrain.backend.verify import bench
 
     budget = arguments.budget
-    result = bench(arguments.folder, arguments.port, budget=budget, say=_say)
+    calls = _calls_of(arguments.folder) if arguments.layers else ()
+    result = bench(arguments.folder, arguments.port, budget=budget, calls=calls, say=_say)
+    _say_calls(result)
     for timing in result.timings:
-        cycles = timing.microseconds * result.hertz // 1_000_000
-        took = f"{timing.microseconds / 1000:.3f} ms" + (f", {cycles:,} cycles" if cycles else "")
+        took = _took(timing.microseconds, result.hertz)
         if timing.what == "slice":
             _say(f"longest slice: {took}, of {timing.calls} in a step (budget {budget:,} us)")
         else:
             _say(f"{timing.what}: {took}, best of {timing.calls}")
     known = f"{result.hertz / 1e6:g} MHz" if result.hertz else "unknown to the board"
     _say(f"clock: {known}")
+
+
+def _took(microseconds: int, hertz: int) -> str:
+    cycles = microseconds * hertz // 1_000_000
+    return f"{microseconds / 1000:.3f} ms" + (f", {cycles:,} cycles" if cycles else "")
+
+
+def _calls_of(folder: Path) -> list[tuple[str, str]]:
+    """Layer and kernel of each call of a step."""
+    from tinytrain.build import open_build
+
+    step = open_build(folder).program.step
+    if not step:
+        raise BuildError(f"{folder}: the build only predicts; --layers times the calls of a step")
+    return [(call.node, call.kernel.removeprefix("tt_")) for call in step]
+
+
+def _say_calls(result: Bench) -> None:
+    """Each call of a step in order: forward up to the loss, then backward."""
+    if not result.calls:
+        return
+    layers, kernels = (max(map(len, names)) for names in
+                       zip(*((c.layer, c.kernel) for c in result.calls), strict=True))  # fmt: skip
+    for number, c in enumerate(result.calls, 1):
+        took = _took(c.microseconds, result.hertz)
+        _say(f"call {number:3}: {c.layer:{layers}}  {c.kernel:{kernels}}  {took}")
 
 
 def _repl(arguments: argparse.Namespace) -> None:

@@ -79,8 +79,8 @@ def checked_budget(budget_us: object) -> int:
     """Microseconds of a slice, or DataError."""
     if isinstance(budget_us, bool) or not isinstance(budget_us, int | np.integer):
         raise DataError(f"budget_us must be a whole number, not {type(budget_us).__name__}")
-    if budget_us < 1:
-        raise DataError(f"budget_us must be at least 1, not {budget_us}")
+    if budget_us < 0:
+        raise DataError(f"budget_us must be at least 0, not {budget_us}")
     return min(int(budget_us), LONGEST)
 
 

@@ -43,8 +43,8 @@ class Run:
         return int(self._run.loss)
 
     def slices(self, budget_us: int, check: Callable[[], None]) -> Iterator[int | None]:
-        """Yield None after each slice, and the loss after the last one."""
-        units = 1
+        """Yield None after each slice, and the loss after the last one; 0: slices are calls."""
+        units = WHOLE if budget_us == 0 else 1
         while True:
             check()
             units, done = self._slice(budget_us * 1000, units)
@@ -62,7 +62,7 @@ class Run:
             now = time.perf_counter_ns()
             took, last, left = now - last + 1, now, budget - (now - start)
             if self._run.part.at == 0:
-                units, enough = 1, left > budget // 4
+                units, enough = (1 if budget else WHOLE), left > budget // 4
             else:
                 did = self._run.part.at - before
                 fits = left * did // (2 * took)

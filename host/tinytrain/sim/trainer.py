@@ -132,7 +132,8 @@ class Trainer(Factors):
     def slices(
         self, x: npt.ArrayLike, y: Wanted = None, budget_us: int = 2000, *, latent: bool = False
     ) -> Iterator[float | None]:
-        """A step in slices of about budget_us microseconds: None after each, then the loss.
+        """A step in slices of about budget_us microseconds, or with 0 of one kernel call each: None
+        after each slice, the loss after the last one.
 
         The input is copied at once. The result is that of step(). What uses the Trainer in between
         (step, predict, reset ...) gives the step up: the next slice raises DataError. So does who
