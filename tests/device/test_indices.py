@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support import tflm
+from support.commands import mpremote, tinytrain
 from support.nets import Model, Net
 from tinytrain.build import Build, build
 from tinytrain.compilation import Options
+from tinytrain.importers import load
 from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.sim.trainer import Trainer
 
@@ -144,3 +147,37 @@ def test_main_runs_as_it_is(board, run_on, tmp_path):
     result = run_on(board, (built.folder / "main.py").read_text(), put=put)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.count("mean loss") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["m4f"], indirect=True)
+def test_from_the_build_to_the_trained_file(board, port, tmp_path):
+    """deploy, verify, bench, and pull: tflite-micro then gives what the Trainer gave."""
+    built = made(tmp_path, board)
+    for words in (["deploy"], ["verify"], ["bench", "--layers"]):
+        result = tinytrain(words[0], built.folder, "--port", port, *words[1:])
+        assert result.returncode == 0, result.stderr
+    assert "embedding_1  embedding_bwd_weight" in result.stdout
+    train = "\n".join(
+        [
+            "import tinytrain",
+            "from array import array",
+            "t = tinytrain.Trainer('model.ttw')",
+            "t.lr = 0.25",
+            "x = array('i', [5, 1, 2, 5] * 3)",
+            "for i in range(20): t.step(x, i % 2)",
+            "t.save('model.tts')",
+            "print(list(t.predict(x)))",
+        ]
+    )
+    said = mpremote(port, "exec", train)
+    assert tinytrain("pull", built.folder, "--port", port).returncode == 0
+    x = np.array([[[5, 1, 2, 5] * 3]], np.int32)
+    data = (built.folder / "trained.tflite").read_bytes()
+    assert str(tflm.outputs(data, x).reshape(-1).tolist()) in said
+    before, after = (
+        g.tensors[g.nodes[0].inputs[1]].data
+        for g in (model().graph(), load(built.folder / "trained.tflite"))
+    )
+    moved = (before != after).any(axis=1)
+    assert np.flatnonzero(moved).tolist() == [1, 2, 5]
