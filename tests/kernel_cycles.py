@@ -3,8 +3,9 @@
     python tests/kernel_cycles.py            # measures, writes plan/cycles_armv6m.json
     python tests/kernel_cycles.py --dry-run  # prints how far the fit is off, writes nothing
 
-The calls are those of the models in examples/ (and of the shared ones where they are), with random
-data, weights and kernels in RAM. Cycles are the emulated timer's microseconds times 125.
+The calls are those of the models in examples/ (and of the shared ones where they are), and of
+random models for what these have not, with random data, weights and kernels in RAM. Cycles are the
+emulated timer's microseconds times 125.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ sys.path[:0] = [str(TESTS), str(TESTS / "bed"), str(TESTS.parent / "host")]
 import drive  # noqa: E402
 
 from support.shared import MODELS  # noqa: E402
+from support.zoo import characters  # noqa: E402
 from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources  # noqa: E402
 from tinytrain.backend.natmod import build_natmod  # noqa: E402
-from tinytrain.compilation import Options, compile_model  # noqa: E402
+from tinytrain.compilation import Options, compile_graph, compile_model  # noqa: E402
 from tinytrain.errors import TinyTrainError  # noqa: E402
 from tinytrain.ir.optimizer import Optimizer  # noqa: E402
 from tinytrain.ir.program import (  # noqa: E402
@@ -43,7 +45,7 @@ from tinytrain.ir.program import (  # noqa: E402
 )
 from tinytrain.kernels.header import declarations  # noqa: E402
 from tinytrain.kernels.library import library, rate_buffer  # noqa: E402
-from tinytrain.plan.cycles import COUNTS, counts, table_path  # noqa: E402
+from tinytrain.plan.cycles import COUNTS, coefficients, counts, table_path  # noqa: E402
 from tinytrain.resources import mpy_module_dir  # noqa: E402
 
 CLOCK_MHZ = 125
@@ -154,6 +156,10 @@ def programs() -> Iterator[tuple[str, Program]]:
                 yield path.stem, compile_model(path, "all", options).program
             except TinyTrainError:
                 continue  # a loss that the model cannot be trained with
+    for seed in range(6):
+        for options in ways:
+            graph = characters(seed, 3 * seed + 2).graph()
+            yield "characters", compile_graph(graph, "all", options).program
 
 
 def samples() -> Iterator[Sample]:
@@ -176,7 +182,9 @@ def samples() -> Iterator[Sample]:
 def encoded(sample: Sample) -> list[object]:
     """The arguments of a call, for the script."""
     parameters = declarations().function(sample.call.kernel).parameters
-    given = sample.call.args
+    given = dict(sample.call.args)
+    if "embedding" in sample.call.kernel:
+        return [_index_argument(given, p.name, p.type.base) for p in parameters]
     return [_argument(given.get(p.name), p.name, p.type.base) for p in parameters]
 
 
@@ -202,6 +210,17 @@ def _argument(argument: object, name: str, ctype: str) -> object:
             struct = library().struct(ctype, argument)
             return ["raw", 0, _text(bytes(library().ffi.buffer(struct)))]
     raise TypeError(f"{name}: {argument!r}")
+
+
+def _index_argument(given: Mapping[str, object], name: str, ctype: str) -> object:
+    """Of an embedding: x are valid indices."""
+    x, p = given["x"], given["p"]
+    if name != "x":
+        return _argument(given.get(name), name, ctype)
+    assert isinstance(x, Buffer) and isinstance(p, Mapping)
+    rows = p.get("gradient", p)["rows"]
+    indices = np.arange(x.nbytes // 4, dtype=np.int32) * 3 % rows
+    return ["fill", x.nbytes, _text(indices.astype(np.int32).tobytes())]
 
 
 FILLS = {
@@ -277,13 +296,15 @@ def main() -> None:
     """Measure, fit, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
+    parser.add_argument("--only", default="", metavar="WORD",
+                        help="measure kernels so named; others keep their figures")  # fmt: skip
     arguments = parser.parse_args()
-    chosen = list(samples())
+    chosen = [s for s in samples() if arguments.only in s.call.kernel]
     cycles = measure(chosen)
     by_kernel: dict[str, list[tuple[Sample, float]]] = defaultdict(list)
     for sample, n in zip(chosen, cycles, strict=True):
         by_kernel[sample.call.kernel].append((sample, n))
-    kernels = {}
+    kernels = dict(coefficients(TARGET)) if arguments.only else {}
     print(f"{'kernel':<44}{'calls':>6}{'worst':>8}  cycles for each")
     for kernel, measured in sorted(by_kernel.items()):
         rows = np.array([[counts(s.call, s.bits)[c] for c in COUNTS] for s, _ in measured], float)

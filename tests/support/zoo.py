@@ -98,10 +98,10 @@ def keywords(seed: int) -> Model:
     return net.model(x, net.dense(y, 4, activation="RELU6", scale=6 / 255, zero=-128))
 
 
-def characters(seed: int) -> Model:
-    """Indices, looked up in two tables, whose rows go through a convolution and a dense layer."""
+def characters(seed: int, times: int = 1) -> Model:
+    """Indices (`times` as many), two tables, whose rows go through a convolution and a head."""
     net = Net(seed)
-    n, depth = int(net.rng.integers(4, 9)), int(net.rng.integers(3, 8))
+    n, depth = int(net.rng.integers(4, 9)) * times, int(net.rng.integers(3, 8))
     x = net.index_input(1, n)
     a = net.embedding(x, 7, depth, 0.012, int(net.rng.integers(-60, 60)))
     b = net.embedding(x, 5 + int(net.rng.integers(1, 9)), depth, 0.009)

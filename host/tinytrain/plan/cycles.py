@@ -72,13 +72,16 @@ def counts(call: KernelCall, bits: int = 16) -> Mapping[str, int]:
 
 
 def _sums(p: Argument | StructValue) -> int:
-    """What the gradient of a bias adds up."""
+    """What the gradient of a bias or of an embedding adds up."""
     if not isinstance(p, Mapping):
         return 0
     inner = p.get("gradient", p)
     if isinstance(inner, Mapping) and {"pixels", "channels"} <= set(inner):
         pixels, channels = inner["pixels"], inner["channels"]
         return pixels * channels if isinstance(pixels, int) and isinstance(channels, int) else 0
+    if isinstance(inner, Mapping) and {"rows", "count", "depth"} <= set(inner):
+        count, depth = inner["count"], inner["depth"]
+        return count * depth if isinstance(count, int) and isinstance(depth, int) else 0
     return 0
 
 
