@@ -5,6 +5,7 @@ import -> head -> scheme -> lower (head, autodiff, kernel calls) -> plan -> emit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
 from tinytrain.passes.update import Scheme, freeze, parse_scheme
 from tinytrain.patching import choose_chains
-from tinytrain.plan.arena import Arena, plan_best
+from tinytrain.plan.arena import Arena, plan_best, plan_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Options:
 
 
 DEFAULTS = Options()
+PIECES_BYTES = 1500
+"""Code of the kernels that put weights together in pieces, on Cortex-M0+."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +89,17 @@ def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program
     """What runs and where it lies, for a graph from `trained_graph`.
 
     Of whole layers and the ways to compute some tile by tile, the one with the smallest arena;
-    where that is equal, the one with less work.
+    where that is equal, the one with less work. Large weights that are trained in part are put
+    together in pieces only where that saves more than its code takes.
     """
+    best = plan_best(_programs(graph, scheme, options, pieces=True))
+    if any("__partial" in call.kernel for call in best[0].step):
+        whole = _programs(graph, scheme, options, pieces=False)
+        best = plan_within(whole, best[1].nbytes + PIECES_BYTES) or best
+    return best
+
+
+def _programs(graph: Graph, scheme: Scheme, options: Options, *, pieces: bool) -> Sequence[Program]:
     with_chains = partial(
         lower,
         graph,
@@ -95,12 +107,13 @@ def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program
         loss=parse_loss(options.loss),
         gradients=gradient_type(options.gradients),
         optimizer=options.optimizer,
+        pieces=pieces,
     )
     whole = with_chains()
     choices = dict.fromkeys(
         choose_chains(graph, whole, options.patches, overlap=overlap) for overlap in (False, True)
     )
-    return plan_best([whole, *(with_chains(chains=chains) for chains in choices if chains)])
+    return [whole, *(with_chains(chains=chains) for chains in choices if chains)]
 
 
 def compile_graph(graph: Graph, update: str, options: Options = DEFAULTS) -> Compiled:

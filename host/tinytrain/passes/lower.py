@@ -35,12 +35,14 @@ def lower(
     keep_gradients: bool = False,
     chains: Sequence[Chain] = (),
     sliced: Container[str] | None = None,
+    pieces: bool = True,
 ) -> Program:
     """The program of a graph; an empty scheme gives one that only predicts.
 
     keep_gradients: the step stores the sums of every parameter gradient instead of updating.
     chains: layers that are computed tile by tile. sliced: of the layers trained in part, those of
-    which the state holds the trained channels alone; None for all.
+    which the state holds the trained channels alone; None for all. pieces: of these, large weights
+    are put together in pieces.
     """
     head = require_head(graph, loss) if scheme else None
     constants, state = Constants(), State(optimizer)
@@ -50,7 +52,7 @@ def lower(
         n.name: store_layer(graph, n, scheme, constants, state, sliced) for n in layers(graph)
     }
     tensors = _activations(graph)
-    predict_context = ForwardContext(graph, constants, storage, tensors, {})
+    predict_context = ForwardContext(graph, constants, storage, tensors, {}, pieces)
     predict = lower_nodes(predict_context, graph.nodes, chains, {})
     step: tuple[KernelCall, ...] = ()
     if head is not None:

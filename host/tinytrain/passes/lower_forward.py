@@ -33,13 +33,17 @@ from tinytrain.passes.storage import Constants, LayerStorage
 
 @dataclass(frozen=True, slots=True)
 class ForwardContext:
-    """What a forward rule sees: tensors as buffers, stored parameters, the clip mask or None."""
+    """What a forward rule sees: tensors as buffers, stored parameters, the clip mask or None.
+
+    pieces: large weights that are trained in part are never put together as a whole.
+    """
 
     graph: Graph
     constants: Constants
     storage: Mapping[str, LayerStorage]
     buffers: Mapping[str, Buffer | View]
     clips: Mapping[str, Buffer]
+    pieces: bool = True
 
     def zero(self, tensor: str) -> int:
         """Zero point of a tensor."""

@@ -101,9 +101,9 @@ def _in_part(whole: KernelCall, kernel: str, node: Node, part: Part, p: StructVa
 def _large_part(c: ForwardContext, node: Node) -> Part | None:
     """The trained channels of a convolution's weight, if putting it together takes much memory."""
     stored = c.storage.get(node.name)
-    if stored is None or not isinstance(node.attrs, Conv2D) or stored.weight.nbytes < WHOLE_BYTES:
+    if stored is None or not c.pieces or not isinstance(node.attrs, Conv2D):
         return None
-    return stored.part
+    return stored.part if stored.weight.nbytes >= WHOLE_BYTES else None
 
 
 def _window(node: Node) -> Window:

@@ -6,6 +6,7 @@ takes the place of is tried. Whether buffers overlap otherwise is decided by whe
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,18 +51,23 @@ class Arena:
 def plan_best(programs: Iterable[Program]) -> tuple[Program, Arena]:
     """Of programs that compute the same, the one with the smallest arena; where that is equal, the
     one with less work. It comes with its calls in the best order found; deterministic."""
+    best = plan_within(programs, sys.maxsize)
+    assert best is not None
+    return best
+
+
+def plan_within(programs: Iterable[Program], nbytes: int) -> tuple[Program, Arena] | None:
+    """The same for an arena of at most so many bytes; None if there is none."""
     best: tuple[Program, Arena] | None = None
-    for ordered in sorted(
-        (reorder(p) for p in programs), key=lambda o: (o.bound, _work(o.program))
-    ):
-        if best is not None and ordered.bound > best[1].nbytes:
+    ordered_programs = (reorder(program) for program in programs)
+    for ordered in sorted(ordered_programs, key=lambda o: (o.bound, _work(o.program))):
+        if ordered.bound > nbytes or (best is not None and ordered.bound > best[1].nbytes):
             break
         arena = plan_calls(ordered.program)
         arena = replace(arena, order_bound=ordered.bound, order_exact=ordered.exact)
         if best is None or _key(ordered.program, arena) < _key(*best):
             best = ordered.program, arena
-    assert best is not None
-    return best
+    return best if best is not None and best[1].nbytes <= nbytes else None
 
 
 def _work(program: Program) -> int:
