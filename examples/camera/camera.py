@@ -81,10 +81,12 @@ class Camera:
 
     def __init__(self, source, trainer, each=EACH, in_file=False, folder=""):
         self.source, self.names, self.folder = source, [], folder
-        size, count = record_size(trainer), trainer.classes * each
-        path = folder + "latents.bin"
-        records = Records(path, count, size) if in_file else Block(count, size)
-        self.learner = Learner(trainer, Memory(records, trainer.classes, each))
+        size, classes = record_size(trainer), trainer.classes
+        if in_file:
+            records = Records(folder + "latents.bin", classes, each, size)
+        else:
+            records = Block(classes, each, size)
+        self.learner = Learner(trainer, Memory(records, classes, each))
 
     def capture(self):
         """Take a picture."""
@@ -108,7 +110,7 @@ class Camera:
     def save(self):
         """Write what was learned and what is kept."""
         memory = self.learner.memory
-        memory.records.save(self.folder + "latents.bin")
+        memory.records.save(self.folder + "latents.bin", memory.known())
         with open(self.folder + "names.new", "w") as file:
             json.dump([self.names, memory.seen, memory.dice.seed], file)
         rename(self.folder + "names.new", self.folder + "names.json")
@@ -120,7 +122,8 @@ class Camera:
         try:
             with open(self.folder + "names.json") as file:
                 names, seen, seed = json.load(file)
-            memory.records.load(self.folder + "latents.bin")
+            kept = [label for label, count in enumerate(seen) if count]
+            memory.records.load(self.folder + "latents.bin", kept)
             self.learner.trainer.load(self.folder + "camera.tts")
         except OSError:
             return False
@@ -170,6 +173,8 @@ def main(camera, button=None):
             command = sys.stdin.readline().strip()
             if command == "quit":
                 return
+            if not command:
+                continue
             try:
                 print(camera.obey(command))
             except (OSError, ValueError) as error:

@@ -5,6 +5,7 @@ pictures, prints what it has learned as it goes on, and plays the same session i
 this machine: what was learned and what is kept must be equal bit for bit.
 
 make demo-camera ARGS='--shots 20'
+make demo-camera ARGS='--mcunet --shots 1 --tests 2'    # ../shared/models; minutes
 """
 
 from __future__ import annotations
@@ -27,20 +28,18 @@ from rich.table import Table
 
 from tinytrain.backend.deploy import deploy
 from tinytrain.build import Build, build
-from tinytrain.compilation import Options
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "tests" / "bed")]
 
 import drive  # noqa: E402
+from models import BOARD, HEAD, LARGE, Setup  # noqa: E402
 from session import STAGES, Session, plan  # noqa: E402
 from shown import PEOPLE, THINGS  # noqa: E402
 from simulated import BoardTrainer  # noqa: E402
 
 import camera  # noqa: E402
 
-MODEL = HERE.parent / "accuracy" / "clothes8.tflite"
-UPDATE, CLASSES, BOARD = "last:1", 6, "rpi_pico"
 FILES = ("views.py", "memory.py", "learner.py", "camera.py")
 console = Console(highlight=False)
 
@@ -80,14 +79,18 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=400, help="of learning (%(default)s)")
     parser.add_argument("--tests", type=int, default=20, help="pictures of each (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="which pictures (%(default)s)")
+    parser.add_argument("--mcunet", action="store_true", help="the large model")
     chosen = parser.parse_args()
+    setup = LARGE if chosen.mcunet else HEAD
+    if not setup.model.exists():
+        parser.error(f"{setup.model} is not there")
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        built = build(MODEL, BOARD, UPDATE, folder / "build", Options(classes=CLASSES))
+        built = make(setup, folder / "build")
         console.print(built.report.text())
-        shape = built.compiled.graph.input.shape[1:]
-        session = plan(shape, chosen.shots, chosen.steps, chosen.tests, chosen.seed)
+        shape, counts = built.compiled.graph.input.shape[1:], (chosen.shots, chosen.steps)
+        session = plan(shape, *counts, chosen.tests, rate=setup.rate, seed=chosen.seed)
         board = play_on_board(built, session, folder)
         host = play_on_host(built, session, folder)
     equal = board.checksums == host.checksums and names(board) == names(host)
@@ -95,6 +98,11 @@ def main() -> int:
     console.print(f"what was learned and kept: board and simulator {verdict}")
     console.print(f"{time.monotonic() - began:.0f} s in all")
     return 0 if equal else 1
+
+
+def make(setup: Setup, folder: Path) -> Build:
+    """Build for the Pico."""
+    return build(setup.model, BOARD, setup.update, folder, setup.options)
 
 
 def names(played: Played) -> list[str]:
@@ -169,7 +177,7 @@ def play_on_host(built: Build, session: Session, folder: Path) -> Played:
     source = camera.Pictures(str(here / "pictures.bin"))
 
     def make() -> camera.Camera:
-        return camera.Camera(source, BoardTrainer(built.compiled), folder=f"{here}/")
+        return camera.Camera(source, BoardTrainer(built.compiled), session.each, folder=f"{here}/")
 
     device, played = make(), Played()
     for command in session.commands:
@@ -179,7 +187,7 @@ def play_on_host(built: Build, session: Session, folder: Path) -> Played:
         else:
             played.answers.append(device.obey(command))
     state = zlib.crc32(device.learner.trainer.trainer.state)
-    played.checksums = f"{state} {zlib.crc32(device.learner.memory.records.data)}"
+    played.checksums = f"{state} {device.learner.memory.records.checksum()}"
     return played
 
 

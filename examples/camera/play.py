@@ -7,31 +7,36 @@ import binascii
 import gc
 import time
 
-import camera
 import tinytrain
+
+gc.collect()
+trainer = tinytrain.Trainer("model.ttw")  # first: it wants its memory in one piece
+
+import camera  # noqa: E402
 
 source = camera.Pictures("pictures.bin")
 
 
-def make():
+def make(each):
     """A camera as after a reset."""
+    trainer.reset()
     gc.collect()
-    return camera.Camera(source, tinytrain.Trainer("model.ttw"))
+    return camera.Camera(source, trainer, each)
 
 
-device = make()
-gc.collect()
-print("free", gc.mem_free())
 with open("commands.txt") as commands:
+    each = int(commands.readline())
+    device = make(each)
+    gc.collect()
+    print("free", gc.mem_free())
     for line in commands:
         command = line.strip()
         began = time.ticks_us()
         if command == "power cut":
             device = None
-            device = make()
+            device = make(each)
             said = "again"
         else:
             said = device.obey(command)
         print(time.ticks_diff(time.ticks_us(), began), said)
-records = device.learner.memory.records
-print(binascii.crc32(device.learner.trainer.state), binascii.crc32(records.data))
+print(binascii.crc32(trainer.state), device.learner.memory.records.checksum())

@@ -15,9 +15,10 @@ STAGES = ("people", "things added, not rehearsed", "things added, rehearsed", "a
 class Session:
     """Commands in their order, and a picture for each that takes one.
 
-    looks: stage and name of each look.
+    each: latents kept of a class. looks: stage and name of each look.
     """
 
+    each: int = 80
     commands: list[str] = field(default_factory=list)
     pictures: list[Pixels] = field(default_factory=list)
     looks: list[tuple[str, str]] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Session:
         """pictures.bin and commands.txt."""
         pictures, commands = folder / "pictures.bin", folder / "commands.txt"
         pictures.write_bytes(b"".join(p.tobytes() for p in self.pictures))
-        commands.write_text("\n".join(self.commands) + "\n", encoding="utf-8")
+        commands.write_text("\n".join([str(self.each), *self.commands]) + "\n", encoding="utf-8")
         return [pictures, commands]
 
     def accuracy(self, answers: list[str]) -> dict[str, dict[str, float]]:
@@ -55,20 +56,22 @@ class Session:
         }
 
 
-def plan(shape: Shape, shots: int, steps: int, tests: int, seed: int = 0) -> Session:
+def plan(
+    shape: Shape, shots: int, steps: int, tests: int, *, rate: float = 0.03, seed: int = 0
+) -> Session:
     """People first; then two things, with and without rehearsal; a power cut at the end."""
-    s = Session()
+    s = Session(each=4 * shots)
     people, unseen = split(PEOPLE, shape, shots, seed)
     things, new = split(tuple(THINGS), shape, shots, seed)
     every = {**unseen, **new}
     s.show(people)
-    s.commands.append(f"learn {steps}")
+    s.commands.append(f"learn {steps} {rate}")
     s.test(STAGES[0], unseen, tests)
     s.show(things)
     s.commands.append("save")
-    s.commands.append(f"learn {steps} 0.03 {' '.join(things)}")
+    s.commands.append(f"learn {steps} {rate} {' '.join(things)}")
     s.test(STAGES[1], every, tests)
-    s.commands += ["restore", f"learn {steps}"]
+    s.commands += ["restore", f"learn {steps} {rate}"]
     s.test(STAGES[2], every, tests)
     s.commands += ["save", "power cut", "restore"]
     s.test(STAGES[3], every, min(tests, 2))

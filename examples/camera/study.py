@@ -55,7 +55,7 @@ class Bench:
             trainer = FloatTrainer(compiled.graph, self.setup.update, self.features)
         else:
             trainer = BoardTrainer(compiled, self.latents)
-        records = Block(trainer.classes * each, record_size(trainer))
+        records = Block(trainer.classes, each, record_size(trainer))
         return Learner(trainer, Memory(records, trainer.classes, each, seed + 1))
 
     def right(self, learner: Learner, pictures: Pixels, label: int) -> float:

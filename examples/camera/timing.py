@@ -30,7 +30,7 @@ t = tinytrain.Trainer("/rom/model.ttw")
 from learner import Learner, record_size
 from memory import Block, Memory
 import views
-learner = Learner(t, Memory(Block(t.classes * 2, record_size(t)), t.classes, 2))
+learner = Learner(t, Memory(Block(t.classes, 2, record_size(t)), t.classes, 2))
 for i in range(len(learner.pixels)):
     learner.pixels[i] = i * 37 + (i >> 5) & 255
 def timed(f):

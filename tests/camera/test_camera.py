@@ -97,13 +97,13 @@ def test_the_memory_keeps_a_fair_sample() -> None:
 
     often: Counter[int] = Counter()
     for seed in range(200):
-        memory = Memory(Block(2 * 4, 1), 2, 4, seed * 97)
+        memory = Memory(Block(2, 4, 1), 2, 4, seed * 97)
         for i in range(20):
             memory.add(1, bytes([i]))
         assert memory.known() == [1] and memory.kept(1) == 4
         record = bytearray(1)
         for place in range(4):
-            memory.records.read(4 + place, record)
+            memory.records.read(1, place, record)
             often[record[0]] += 1
     # each of 20 is kept with probability 1/5: 40 of 200, with a standard deviation of 5.7
     assert set(often) == set(range(20)) and all(18 < n < 65 for n in often.values())
@@ -112,7 +112,7 @@ def test_the_memory_keeps_a_fair_sample() -> None:
 def test_draws_are_balanced() -> None:
     from memory import Block, Memory
 
-    memory = Memory(Block(3 * 10, 1), 3, 10)
+    memory = Memory(Block(3, 10, 1), 3, 10)
     for _ in range(10):
         memory.add(0, b"a")
     memory.add(2, b"c")
@@ -176,10 +176,7 @@ def test_the_demo_gives_the_bits_of_the_simulator(tmp_path: Path) -> None:
     pytest.importorskip("skimage")
     import on_pico
 
-    from tinytrain.build import build
-
-    options = Options(classes=on_pico.CLASSES)
-    built = build(on_pico.MODEL, on_pico.BOARD, on_pico.UPDATE, tmp_path / "build", options)
+    built = on_pico.make(on_pico.HEAD, tmp_path / "build")
     session = on_pico.plan((28, 28, 1), 3, 40, 3)
     board = on_pico.play_on_board(built, session, tmp_path)
     host = on_pico.play_on_host(built, session, tmp_path)

@@ -63,7 +63,7 @@ def test_builds_without_a_latent_keep_inputs() -> None:
     learner.pixels[:] = bytes(range(256)) * 3 + bytes(16)
     learner.show(1)
     kept = bytearray(784)
-    learner.memory.records.read(2, kept)
+    learner.memory.records.read(1, 0, kept)
     assert kept != bytearray(784)
     assert learner.train(4) > 0 and learner.look()[0] == 1
 
