@@ -33,7 +33,7 @@ from keyboard.rehearsal import (  # noqa: E402
 )
 
 STOPS = (3_000, 20_000)
-WEIGHTS = (3, 10, 30, 100)  # of the own text's counts; the best for the text tested is taken
+WEIGHTS = (3, 10, 30, 100)  # of the own text's counts
 WORDS = 3_000  # held-out characters on which saved keys are counted
 DOCS = HERE.parents[1] / "docs"
 
@@ -52,6 +52,7 @@ def of_ngrams(name: str) -> Figures:
     """Bits by characters typed, with the weight that is best for the text tested; keys saved."""
     typed, test = text.persona(name)
     found: Figures = {"bits": {"0": counted().bits(test)}, "general": {"0": general(counted())}}
+    found["by weight"] = {}
     found["weight"], found["saved"] = {}, {"0": keys_saved(counted(), test[:WORDS])}
     for stop in STOPS:
         models = []
@@ -61,6 +62,7 @@ def of_ngrams(name: str) -> Figures:
             models.append((model.bits(test), weight, model))
         bits, weight, model = min(models, key=lambda found: found[:2])
         found["bits"][str(stop)], found["weight"][str(stop)] = bits, weight
+        found["by weight"][str(stop)] = {str(weight): bits for bits, weight, _ in models}
         found["general"][str(stop)] = general(model)
         found["saved"][str(stop)] = keys_saved(model, test[:WORDS])
     return found

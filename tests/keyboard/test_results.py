@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -123,6 +124,7 @@ def test_tables_are_written_into_the_page(tmp_path: Path) -> None:
         "bits": {"0": 3.0, "3000": 2.5, "20000": 2.25},
         "saved": {"0": 0.125, "3000": 0.125, "20000": 0.125},
         "general": {"0": 2.5, "3000": 2.6, "20000": 2.7},
+        "by weight": {"20000": {"30": 2.375}},
     }
     found = dict.fromkeys(("network", "without general text", "float", "4-gram"), side)
     page = tmp_path / "KEYBOARD.md"
@@ -130,5 +132,21 @@ def test_tables_are_written_into_the_page(tmp_path: Path) -> None:
     publish({"perl": found, "law": found}, tmp_path)
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
-    assert "| perl | 20,000 | 2.250 | 2.250 | 2.250 | 12.5 % | 12.5 % | 2.700 | 2.700 |" in text
+    assert (
+        "| perl | 20,000 | 2.250 | 2.250 | 2.375 | 2.250 | 12.5 % | 12.5 % | 2.700 | 2.700 |"
+        in text
+    )
     assert (tmp_path / "keyboard.svg").read_text().startswith("<?xml")
+
+
+def test_page_says_what_was_measured(examples: Path) -> None:
+    from keyboard.publish import table
+
+    docs = examples.parent / "docs"
+    results = json.loads((docs / "keyboard.json").read_text())
+    assert table(results) in (docs / "KEYBOARD.md").read_text()
+    for name in ("startrek", "perl", "knghtbrd"):
+        ours, counted = results[name]["network"]["bits"], results[name]["4-gram"]
+        for stop in ("3000", "20000"):
+            assert ours[stop] < counted["by weight"][stop]["30"]
+            assert ours[stop] < counted["bits"][stop] + 0.02
