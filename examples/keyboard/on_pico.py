@@ -32,7 +32,7 @@ from keyboard.session import Ended, Key, Session, running  # noqa: E402
 from tinytrain.build import build  # noqa: E402
 from tinytrain.compilation import Options  # noqa: E402
 
-BOARD, CHECKPOINT = "rpi_pico", "keyboard.tts"
+BOARD, CHECKPOINT = "rpi_pico_romfs", "keyboard.tts"
 LIMIT_MS = 5.0
 PIECE = 16  # characters; of the text typed, so many in a row are looked for in the flash
 console = Console(highlight=False)
