@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("TINYTRAIN_SHARED", HERE.parents[2] / "shared"))
 SMALL = HERE.parent / "accuracy" / "clothes8.tflite"
 MCUNET = SHARED / "models" / "mcunet_5fps_128_c2.tflite"
-BOARD, CLASSES = "rpi_pico", 6
+BOARD, CLASSES = "rpi_pico_romfs", 6  # the firmware of the test bed
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support.shared import path_of
 from tinytrain.compilation import Compiled, Options, compile_model
 
 
@@ -185,3 +186,12 @@ def test_the_demo_gives_the_bits_of_the_simulator(tmp_path: Path) -> None:
     found = session.accuracy(board.looks(session))
     assert np.mean(list(found[on_pico.STAGES[0]].values())) > 60
     assert all(0 < s < 60 for s in board.seconds(session).values())
+
+
+@pytest.mark.slow
+def test_mcunet_fits_a_pico_with_romfs(tmp_path: Path) -> None:
+    path_of("mcunet_5fps_128_c2")
+    import on_pico
+
+    built = on_pico.make(on_pico.LARGE, tmp_path / "build")
+    assert built.report.fits and int(str(built.report.values["latent_bytes"])) == 160
