@@ -18,7 +18,7 @@ static void tile_pixels(const tt_conv2d_bwd_input_params *p, const int32_t *g, c
         }
         tt_gradient_tile(g, w + i, &tile, sums);
         for (int32_t r = 0; r < rows; r++) {
-            tt_grad_put(writer, first + r * in_c + i, sums + r, TT_TILE_ROWS, tile.count);
+            tt_grad_put(writer, first + r * in_c + i, 1, sums + r, TT_TILE_ROWS, tile.count);
         }
     }
 }

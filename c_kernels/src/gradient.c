@@ -2,13 +2,20 @@
 #include "tt_gradient.h"
 
 tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
-    tt_grad_writer writer = {grad, 0, 0, limit, exponent};
+    tt_grad_writer writer = {grad, 0, 0, limit, exponent, 0, 0, 0};
     return writer;
+}
+
+/* Cut mantissas first <= i < last, so that `shift` bits are cut off in all. */
+static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32_t shift) {
+    tt_mantissa *m = writer->grad->mantissa;
+    for (int32_t i = first; i < last; i++) {
+        m[i] = tt_grad_cut(m[i], i, writer->shift, shift - writer->shift);
+    }
 }
 
 /* Let the shift grow until all of n sums fit. */
 static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
-    tt_mantissa *m = writer->grad->mantissa;
     int32_t shift = writer->shift, magnitude = 0;
     for (; n > 0; n--, sums += step) {
         magnitude = tt_max(magnitude, tt_abs(*sums));
@@ -16,18 +23,19 @@ static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int3
     while (!tt_grad_fits(writer->limit, magnitude, shift)) {
         shift++;
     }
-    for (int32_t i = 0; i < writer->written; i++) {
-        m[i] = tt_grad_cut(m[i], i, writer->shift, shift - writer->shift);
+    int32_t whole = writer->pitch == 0 ? writer->written : writer->open;
+    cut(writer, 0, whole, shift);
+    for (int32_t i = whole; i < writer->written; i += writer->pitch) {
+        cut(writer, i, i + writer->width, shift);
     }
     writer->shift = shift;
 }
 
-void tt_grad_put(
-    tt_grad_writer *writer, int32_t index, const int32_t *sums, int32_t step, int32_t n) {
-    tt_mantissa *m = writer->grad->mantissa;
+void tt_grad_put(tt_grad_writer *writer, int32_t index, int32_t index_step, const int32_t *sums,
+    int32_t step, int32_t n) {
     while (n > 0) {
-        int32_t done = tt_grad_store(sums, step, n, m + index, index, writer->shift, writer->limit);
-        index += done;
+        int32_t done = tt_grad_store(writer, index, index_step, sums, step, n);
+        index += done * index_step;
         sums += done * step;
         n -= done;
         if (n > 0) {
@@ -41,10 +49,8 @@ void tt_grad_reserve(tt_grad_writer *writer, int32_t n) {
 }
 
 void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
-    tt_mantissa *m = writer->grad->mantissa;
     while (n > 0) {
-        int32_t at = writer->written;
-        int32_t done = tt_grad_store(sums, 1, n, m + at, at, writer->shift, writer->limit);
+        int32_t done = tt_grad_store(writer, writer->written, 1, sums, 1, n);
         writer->written += done;
         sums += done;
         n -= done;

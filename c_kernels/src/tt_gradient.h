@@ -11,10 +11,13 @@
 
 typedef struct {
     tt_grad *grad;
-    int32_t written;  /* mantissas so far */
+    int32_t written;  /* mantissas so far, or room for them */
     int32_t shift;    /* by which sums have been shifted down */
     int32_t limit;    /* of |mantissa| */
     int32_t exponent; /* of the sums */
+    /* where it goes by channels: from number `open` on only `width` of `pitch` are worth a shift; pitch is 0
+     * otherwise */
+    int32_t open, pitch, width;
 } tt_grad_writer;
 
 tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent);
@@ -22,16 +25,15 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent);
 /* Append n sums, |sum| < 2^31. */
 void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n);
 
-/* Sums in any order: first room for n of them, then their mantissas from number `index` on; sums
- * [n] lie `step` apart. */
+/* Sums in any order: first room for n of them, then the mantissas of sums [n], which lie `step` apart, as
+ * number `index` and every index_step from there on. */
 void tt_grad_reserve(tt_grad_writer *writer, int32_t n);
-void tt_grad_put(
-    tt_grad_writer *writer, int32_t index, const int32_t *sums, int32_t step, int32_t n);
+void tt_grad_put(tt_grad_writer *writer, int32_t index, int32_t index_step, const int32_t *sums,
+    int32_t step, int32_t n);
 
-/* Write the mantissas of n > 0 sums, `step` apart, for a shift and a limit, to m, which is number `index` of its
- * tensor. Returns how many fit; the next one, if there is one, does not. */
-int32_t tt_grad_store(const int32_t *sums, int32_t step, int32_t n, tt_mantissa *m, int32_t index,
-    int32_t shift, int32_t limit);
+/* tt_grad_put with n > 0 as far as the sums fit; returns how many did. */
+int32_t tt_grad_store(const tt_grad_writer *writer, int32_t index, int32_t index_step,
+    const int32_t *sums, int32_t step, int32_t n);
 
 #if TT_GRADIENT_BITS == 16
 

@@ -85,4 +85,39 @@ static inline int32_t tt_plane_bytes(const tt_window *w) {
     return 4 * (w->kernel_h * w->kernel_w + ((w->out_w + 1) & ~1) + words);
 }
 
+/* One channel of the gradient of a depthwise convolution's input: the output's gradient with zeros
+ * around it, `rows` rows of `columns` words at a time; column `left` is the map's first. For a stride of
+ * 2 inputs of either parity are computed apart, with every other tap. */
+typedef struct {
+    int32_t columns, rows, left;
+    int32_t height; /* of a band: so many rows of the input meet no others; 0: too large */
+} tt_correlation;
+
+static inline tt_correlation tt_correlation_of(const tt_window *w) {
+    tt_correlation k = {0, w->out_h, 0, 0};
+    if (w->stride_h > 2 || w->stride_w > 2 || w->in_c != w->out_c) {
+        return k;
+    }
+    int32_t y_shift = w->stride_h - 1, x_shift = w->stride_w - 1;
+    int32_t least = ((w->kernel_h - 1) >> y_shift) + 1; /* rows that meet one input row */
+    k.left = (w->kernel_w - 1) >> x_shift;
+    /* four outputs at a time, of which the last ones may lie outside */
+    k.columns = k.left + ((w->in_w - 1 + w->pad_left) >> x_shift) + 4;
+    while (k.rows > least && k.rows * k.columns * 4 > TT_PLANE_BYTES) {
+        k.rows--;
+    }
+    if (k.rows * k.columns * 4 <= TT_PLANE_BYTES) {
+        k.height = tt_max(1, ((k.rows - least) << y_shift) + 1 - y_shift);
+        k.height = k.rows == w->out_h ? w->in_h : k.height;
+    }
+    return k;
+}
+
+/* Taps, the sums of a row, the plane. */
+static inline int32_t tt_correlation_bytes(const tt_window *w) {
+    tt_correlation k = tt_correlation_of(w);
+    int32_t sums = ((w->in_w + w->stride_w - 1) >> (w->stride_w - 1)) + 3;
+    return k.height == 0 ? 0 : 4 * (w->kernel_h * w->kernel_w + sums + k.rows * k.columns);
+}
+
 #endif

@@ -22,7 +22,8 @@ FUNCTIONS = {
 }
 WRITER = """
     typedef struct { int32_t exponent; %s mantissa[]; } tt_grad;
-    typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent; } tt_grad_writer;
+    typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent, open, pitch, width;
+        } tt_grad_writer;
     tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent);
     void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n);
     void tt_grad_end(tt_grad_writer *writer);
