@@ -90,12 +90,14 @@ def conv2d_bwd_input(
 
 
 def conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: an input pixel, or four output pixels."""
+    """Bytes of scratch: an input pixel, or four output pixels, or a single one's with indices."""
     w = p["window"]
     same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
     plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
     tiles = same and plain and w["in_h"] * w["in_w"] > 1
-    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles))
+    single = plain and all(w[f"in_{a}"] == w[f"out_{a}"] == 1 for a in "hw")
+    even = (w["out_c"] + 1) // 2 * 2
+    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles, 8 * even * single))
 
 
 def conv2d_bwd_weight(

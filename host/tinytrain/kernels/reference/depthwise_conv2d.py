@@ -96,8 +96,17 @@ def depthwise_conv2d_bwd_input(
 
 
 def depthwise_conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: an input and an output pixel."""
-    return int(4 * (p["window"]["in_c"] + p["window"]["out_c"]))
+    """Bytes of scratch: an input and an output pixel, or taps, sums, and rows in 2048 bytes."""
+    w = p["window"]
+    pixels = int(4 * (w["in_c"] + w["out_c"]))
+    stride = w["stride_w"]
+    columns = (w["kernel_w"] - 1) // stride + (w["in_w"] - 1 + w["pad_left"]) // stride + 4
+    least = (w["kernel_h"] - 1) // w["stride_h"] + 1
+    rows = min(w["out_h"], max(least, 512 // columns))
+    if max(stride, w["stride_h"]) > 2 or w["in_c"] != w["out_c"] or rows * columns > 512:
+        return pixels
+    words = w["kernel_h"] * w["kernel_w"] + -(-w["in_w"] // stride) + 3 + rows * columns
+    return max(pixels, 4 * words)
 
 
 def depthwise_conv2d_bwd_weight(
