@@ -429,8 +429,8 @@ void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *d
 int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p);
 
 /* The same for w [kernel_h,kernel_w,out_c]; `channels` counts input channels, fraction is
- * [kernel_h,kernel_w,channels * (out_c / in_c)], d [kernel_h,kernel_w] or, with rate NULL,
- * [channels * (out_c / in_c),kernel_h,kernel_w]. */
+ * [kernel_h,kernel_w,channels * (out_c / in_c)], d [kernel_h,kernel_w] and some rows of one channel behind
+ * it or, with rate NULL, [channels * (out_c / in_c),kernel_h,kernel_w] alone. */
 void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
     int8_t *w, int8_t *fraction, int32_t *d, tt_part *part);

@@ -98,25 +98,16 @@ void tt_depthwise_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, co
     tt_grad_pause(&writer, part);
 }
 
-int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
-    return 4 * p->window.kernel_h * p->window.kernel_w;
-}
-
 static int32_t per_input(const tt_conv2d_bwd_weight_params *p) {
     return (int32_t)tt_divide((uint32_t)p->window.out_c, (uint32_t)p->window.in_c);
 }
 
-/* The sums of output channel o: d [kernel_h,kernel_w]. */
+/* The sums of output channel o: d [kernel_h,kernel_w], and with `packed` scratch behind it. */
 static void channel_sums(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
-    int32_t o, int32_t *d) {
-    const tt_window *win = &p->window;
+    int32_t o, int32_t *d, int32_t packed) {
     x += tt_divide((uint32_t)o, (uint32_t)per_input(p));
-    for (int32_t ky = 0; ky < win->kernel_h; ky++) {
-        for (int32_t kx = 0; kx < win->kernel_w; kx++) {
-            tt_tap t = tt_tap_of(win, ky, kx);
-            *d++ = tt_tap_sum(&t, dy->mantissa + o, x, p->in_zero, p->row_shift);
-        }
-    }
+    int32_t *scratch = packed ? d + p->window.kernel_h * p->window.kernel_w : NULL;
+    tt_depthwise_sums(p, dy->mantissa + o, x, d, scratch);
 }
 
 void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
@@ -127,7 +118,7 @@ void tt_depthwise_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const 
     tt_span span = tt_part_take(part, trained);
     d += rate == NULL ? span.first * taps : 0;
     for (int32_t o = span.first; o < span.last; o++) {
-        channel_sums(p, dy, x, o, d);
+        channel_sums(p, dy, x, o, d, rate != NULL);
         if (rate == NULL) {
             d += taps;
             continue;
@@ -147,7 +138,7 @@ void tt_depthwise_conv2d_bwd_weight__optimizer(const tt_conv2d_train_params *p, 
     int32_t exponent = dy->exponent + p->gradient.row_shift;
     tt_span span = tt_part_take(part, p->trained.rows);
     for (int32_t o = span.first; o < span.last; o++) {
-        channel_sums(&p->gradient, dy, x, o, d);
+        channel_sums(&p->gradient, dy, x, o, d, 1);
         tt_factor factor = {step_mantissa[o], step_exponent[o] + exponent};
         tt_optimize_weights(&p->trained, rate, rate, factor, o, d, w, fraction, velocity);
     }
@@ -167,7 +158,7 @@ void tt_depthwise_conv2d_bwd_weight__batch(const tt_conv2d_train_params *p, cons
     }
     tt_span span = tt_part_take(part, p->trained.rows);
     for (int32_t o = span.first; o < span.last; o++) {
-        channel_sums(&p->gradient, dy, x, o, d);
+        channel_sums(&p->gradient, dy, x, o, d, 1);
         tt_accumulate(sums, p->trained.rows * row, rate, d, o * row, row, exponent);
     }
 }

@@ -25,3 +25,9 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
     int32_t pixel = 4 * (p->window.in_c + p->window.out_c);
     return tt_max(pixel, tt_correlation_bytes(&p->window));
 }
+
+int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
+    tt_channel_rows k = tt_channel_rows_of(&p->window);
+    int32_t packed = k.rows == 0 ? 0 : tt_channel_words(&p->window, k);
+    return 4 * (p->window.kernel_h * p->window.kernel_w + packed);
+}

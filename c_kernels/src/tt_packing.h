@@ -120,4 +120,29 @@ static inline int32_t tt_correlation_bytes(const tt_window *w) {
     return k.height == 0 ? 0 : 4 * (w->kernel_h * w->kernel_w + sums + k.rows * k.columns);
 }
 
+/* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many
+ * rows of `columns` words of the input as their windows cover; 0 rows: too large. `groups`: of four taps
+ * side by side. */
+typedef struct {
+    int32_t rows, columns, groups;
+} tt_channel_rows;
+
+#define TT_MOST_TAP_ROWS 7 /* whose sums lie on the stack */
+
+static inline int32_t tt_channel_words(const tt_window *w, tt_channel_rows k) {
+    return k.rows * w->out_w + ((k.rows - 1) * w->stride_h + w->kernel_h) * k.columns;
+}
+
+static inline tt_channel_rows tt_channel_rows_of(const tt_window *w) {
+    int32_t groups = (w->kernel_w + 3) >> 2;
+    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + 4 * groups, groups};
+    while (k.rows > 1 && 4 * tt_channel_words(w, k) > TT_PLANE_BYTES) {
+        k.rows--;
+    }
+    if (4 * tt_channel_words(w, k) > TT_PLANE_BYTES || w->kernel_h > TT_MOST_TAP_ROWS) {
+        k.rows = 0;
+    }
+    return k;
+}
+
 #endif

@@ -118,4 +118,11 @@ int32_t tt_tap_sum(
 void tt_tap_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero,
     int32_t row_shift, int32_t n, int32_t *d);
 
+/* The weight gradient of one channel of a depthwise convolution: d [kernel_h,kernel_w]; dy and x point at
+ * the channel. scratch: what tt_depthwise_conv2d_bwd_weight_scratch says beyond d, or NULL. */
+void tt_depthwise_sums(const tt_conv2d_bwd_weight_params *p, const tt_mantissa *dy, const int8_t *x,
+    int32_t *d, int32_t *scratch);
+void tt_depthwise_sums_plain(
+    const tt_conv2d_bwd_weight_params *p, const tt_mantissa *dy, const int8_t *x, int32_t *d);
+
 #endif

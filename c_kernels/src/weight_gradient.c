@@ -104,3 +104,14 @@ void tt_tap_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int3
         d[i] = tt_tap_sum(tap, dy, x + i, in_zero, row_shift);
     }
 }
+
+void tt_depthwise_sums_plain(
+    const tt_conv2d_bwd_weight_params *p, const tt_mantissa *dy, const int8_t *x, int32_t *d) {
+    const tt_window *win = &p->window;
+    for (int32_t ky = 0; ky < win->kernel_h; ky++) {
+        for (int32_t kx = 0; kx < win->kernel_w; kx++) {
+            tt_tap t = tt_tap_of(win, ky, kx);
+            *d++ = tt_tap_sum(&t, dy, x, p->in_zero, p->row_shift);
+        }
+    }
+}

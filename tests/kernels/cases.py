@@ -577,10 +577,9 @@ def depthwise_conv2d_bwd_weight(m: Maker) -> Args:
     w = _depthwise_window(m)
     weights = m.weights(*taps(w), w["out_c"])
     args = _bwd_weight(m, w, weights, w["out_c"] // w["in_c"] * w["kernel_h"] * w["kernel_w"])
-    return [
-        *args[:-1],
-        args[-1] if args[3] is None else m.garbage(4 * w["kernel_h"] * w["kernel_w"]),
-    ]
+    if args[3] is not None:
+        args[-1] = scratch(m, "tt_depthwise_conv2d_bwd_weight", args[0])
+    return args
 
 
 @case
@@ -641,6 +640,8 @@ def _train_weight(m: Maker, args: Args, depthwise: bool) -> Args:
     t |= {"group_step": w["out_c"] if depthwise else w["in_c"]}
     t["optimizer"], planes = _optimizer(m, rows * taps_ * t["run"], "int16", 127)
     d = m.garbage(4 * taps_ * t["run"])
+    if depthwise:
+        d = scratch(m, "tt_depthwise_conv2d_bwd_weight", p)
     params = {"gradient": p, "trained": t}
     return [params, dy, x, m.rate(), mantissa, exponent, weights, *planes, d]
 

@@ -106,7 +106,7 @@ def depthwise_conv2d_bwd_input_scratch(p: Params) -> int:
     if max(stride, w["stride_h"]) > 2 or w["in_c"] != w["out_c"] or rows * columns > 512:
         return pixels
     words = w["kernel_h"] * w["kernel_w"] + -(-w["in_w"] // stride) + 3 + rows * columns
-    return max(pixels, 4 * words)
+    return int(max(pixels, 4 * words))
 
 
 def depthwise_conv2d_bwd_weight(
@@ -142,5 +142,10 @@ def depthwise_conv2d_bwd_weight(
 
 
 def depthwise_conv2d_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d: the weights of one output channel."""
-    return int(4 * p["window"]["kernel_h"] * p["window"]["kernel_w"])
+    """Bytes of d: the weights of one output channel, and rows of it and its input in 2048 bytes."""
+    w = p["window"]
+    columns = (w["out_w"] - 1) * w["stride_w"] + -(-w["kernel_w"] // 4) * 4
+    rows = range(1, 1 + w["out_h"] * (w["kernel_h"] <= 7))
+    words = [n * w["out_w"] + ((n - 1) * w["stride_h"] + w["kernel_h"]) * columns for n in rows]
+    packed = max((n for n in words if n <= 512), default=0)
+    return int(4 * (w["kernel_h"] * w["kernel_w"] + packed))
