@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +55,10 @@ def lower_weight(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
     if stored.part is not None and stored.part.depthwise:
         reals = reals[list(stored.part.columns)]
     kernel = f"tt_{node.op}_bwd_weight"
-    d = scratch(node, kernel, p, outputs if c.keep else 1)
+    d = scratch(node, kernel, p)
+    if c.keep:  # all sums, and nothing else
+        per_tap = 1 if isinstance(attrs, DepthwiseConv2D) else channels
+        d = replace(d, nbytes=4 * outputs * math.prod(window.kernel) * per_tap)
     before, arguments = _gradient_and_input(c, op)
     variant = _variant(c)
     if variant:
