@@ -69,7 +69,7 @@ static kernel find(mp_int_t k) {
     default: return (kernel)(any)nothing;
     }
 }
-static mp_obj_t run(size_t n, const mp_obj_t *args) {
+static mp_obj_t run_kernel(size_t n, const mp_obj_t *args) {
     uintptr_t a[14] = {0};
     for (size_t i = 2; i < n; i++) {
         if (mp_obj_is_int(args[i])) {
@@ -86,7 +86,7 @@ static mp_obj_t run(size_t n, const mp_obj_t *args) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR(run_obj, 2, run);
+static MP_DEFINE_CONST_FUN_OBJ_VAR(run_obj, 2, run_kernel);
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
     (void)n_args, (void)n_kw, (void)args;
