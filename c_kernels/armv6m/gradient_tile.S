@@ -56,16 +56,14 @@ tt_gradient_tile:
     ldr r4, [r2, #TILE_COUNT]
     str r4, [sp, #FRAME_LEFT]
 .Lcolumn:
-    ldr r3, [sp, #FRAME_SUMS]
-    ldmia r3!, {r4, r5, r6, r7}
-    mov r9, r4
-    mov r10, r5
-    mov r11, r6
-    mov r12, r7
+    movs r3, #0
+    mov r9, r3
+    mov r10, r3
+    mov r11, r3
+    mov r12, r3
     ldr r0, [sp, #FRAME_G]
     ldr r4, [sp, #FRAME_QUADS]
     mov lr, r4
-    movs r3, #0
     cmp r0, lr
     beq .Lrest
 .Lquad:

@@ -3,7 +3,7 @@
 #include "tt_plain.h"
 #include "tt_tile.h"
 
-#define COLUMNS 8 /* input channels at a time: 128 bytes of sums on the stack */
+#define COLUMNS 16 /* input channels at a time: 256 bytes of sums on the stack */
 
 /* `rows` pixels of dx. */
 static void tile_pixels(const tt_conv2d_bwd_input_params *p, const int32_t *g, const int8_t *w,
@@ -13,9 +13,6 @@ static void tile_pixels(const tt_conv2d_bwd_input_params *p, const int32_t *g, c
     tt_grad_reserve(writer, rows * in_c);
     for (int32_t i = 0; i < in_c; i += COLUMNS) {
         tt_tile tile = {in_c, p->window.out_c, tt_min(COLUMNS, in_c - i)};
-        for (int32_t k = 0; k < COLUMNS * TT_TILE_ROWS; k++) {
-            sums[k] = 0;
-        }
         tt_gradient_tile(g, w + i, &tile, sums);
         for (int32_t r = 0; r < rows; r++) {
             tt_grad_put(writer, first + r * in_c + i, 1, sums + r, TT_TILE_ROWS, tile.count);

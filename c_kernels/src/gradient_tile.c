@@ -3,7 +3,7 @@
 
 void tt_gradient_tile(const int32_t *g, const int8_t *w, const tt_tile *tile, int32_t *sums) {
     for (int32_t c = 0; c < tile->count; c++, w++, sums += TT_TILE_ROWS) {
-        int32_t a = sums[0], b = sums[1], d = sums[2], e = sums[3];
+        int32_t a = 0, b = 0, d = 0, e = 0;
         const int32_t *rows = g;
         const int8_t *x = w;
         for (int32_t n = tile->n; n > 0; n--) {

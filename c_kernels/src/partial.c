@@ -76,9 +76,6 @@ typedef struct {
 static void column_sums(
     const pixels *at, const int8_t *w, int32_t stride, int32_t count, int32_t *sums) {
     tt_tile tile = {stride, at->out_c, count};
-    for (int32_t k = 0; k < COLUMNS * TT_TILE_ROWS; k++) {
-        sums[k] = 0;
-    }
     tt_gradient_tile(at->g, w, &tile, sums);
 }
 
@@ -89,7 +86,7 @@ static void frozen_columns(const pixels *at, const int8_t *w, int32_t from, int3
         column_sums(at, w + from, at->in_c, count, sums);
         for (int32_t r = 0; r < at->rows; r++) {
             int32_t index = at->first + r * at->in_c + from;
-            tt_grad_put(at->writer, index, sums + r, TT_TILE_ROWS, count);
+            tt_grad_put(at->writer, index, 1, sums + r, TT_TILE_ROWS, count);
         }
     }
 }
@@ -102,9 +99,7 @@ static void trained_columns(
         column_sums(at, trained + from, taken, count, sums);
         for (int32_t c = 0; c < count; c++) {
             int32_t to = at->first + tt_channel_of(index, from + c);
-            for (int32_t r = 0; r < at->rows; r++, to += at->in_c) {
-                tt_grad_put(at->writer, to, sums + c * TT_TILE_ROWS + r, 1, 1);
-            }
+            tt_grad_put(at->writer, to, at->in_c, sums + c * TT_TILE_ROWS, 1, at->rows);
         }
     }
 }

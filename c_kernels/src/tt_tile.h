@@ -19,14 +19,15 @@ static inline int32_t tt_real_gradient(int32_t dy, int32_t one, int32_t scale) {
 static inline void tt_scale_pixels(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy,
     const uint16_t *scale, int32_t rows, int32_t *g) {
     int32_t out_c = p->window.out_c, one = 1 << p->headroom;
-    for (int32_t r = 0; r < TT_TILE_ROWS; r++) {
-        for (int32_t o = 0; o < out_c; o++) {
-            g[o * TT_TILE_ROWS + r] = r < rows ? tt_real_gradient(*dy++, one, scale[o]) : 0;
+    for (int32_t r = 0; r < TT_TILE_ROWS; r++, g++) {
+        int32_t *to = g;
+        for (int32_t o = 0; o < out_c; o++, to += TT_TILE_ROWS) {
+            *to = r < rows ? tt_real_gradient(*dy++, one, scale[o]) : 0;
         }
     }
 }
 
-/* sums[c][r] += sum over k < n of g[k][r] * w[k * stride + c], r < TT_TILE_ROWS, c < count; no sum on the
+/* sums[c][r] = sum over k < n of g[k][r] * w[k * stride + c], r < TT_TILE_ROWS, c < count; no sum on the
  * way may leave int32. */
 void tt_gradient_tile(const int32_t *g, const int8_t *w, const tt_tile *tile, int32_t *sums);
 

@@ -118,6 +118,12 @@ int32_t tt_tap_sum(
 void tt_tap_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero,
     int32_t row_shift, int32_t n, int32_t *d);
 
+/* sums[i] = sum over n pixels of dy * (x[i] - zero), i < 4; so many elements lie between pixels. */
+void tt_row_sums(const tt_mantissa *dy, int32_t dy_step, const int8_t *x, int32_t x_step, int32_t n,
+    int32_t zero, int32_t *sums);
+void tt_row_sums_plain(const tt_mantissa *dy, int32_t dy_step, const int8_t *x, int32_t x_step,
+    int32_t n, int32_t zero, int32_t *sums);
+
 /* The weight gradient of one channel of a depthwise convolution: d [kernel_h,kernel_w]; dy and x point at
  * the channel. scratch: what tt_depthwise_conv2d_bwd_weight_scratch says beyond d, or NULL. */
 void tt_depthwise_sums(const tt_conv2d_bwd_weight_params *p, const tt_mantissa *dy, const int8_t *x,

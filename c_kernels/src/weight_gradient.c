@@ -57,31 +57,37 @@ int32_t tt_tap_sum(
     return total;
 }
 
+void tt_row_sums_plain(const tt_mantissa *dy, int32_t dy_step, const int8_t *x, int32_t x_step,
+    int32_t n, int32_t zero, int32_t *sums) {
+    int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    for (; n > 0; n--, dy += dy_step, x += x_step) {
+        int32_t v = *dy;
+        s0 = TT_ASSERT_RANGE(s0 + (tt_wide)v * (x[0] - zero));
+        s1 = TT_ASSERT_RANGE(s1 + (tt_wide)v * (x[1] - zero));
+        s2 = TT_ASSERT_RANGE(s2 + (tt_wide)v * (x[2] - zero));
+        s3 = TT_ASSERT_RANGE(s3 + (tt_wide)v * (x[3] - zero));
+    }
+    sums[0] = s0;
+    sums[1] = s1;
+    sums[2] = s2;
+    sums[3] = s3;
+}
+
 /* Four channels side by side, of which the first is at x: dy is read once for all. */
 static void four_sums(const tt_tap *tap, const tt_mantissa *dy, const int8_t *x, int32_t in_zero,
     int32_t row_shift, int32_t *d) {
-    int32_t dy_column = tap->dy_column, x_column = tap->x_column;
-    int32_t total[4] = {0, 0, 0, 0};
-    for (int32_t rows = tap->rows; rows > 0; rows--, dy += tap->dy_row, x += tap->x_row) {
-        const tt_mantissa *g = dy;
-        const int8_t *a = x;
-        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-        for (int32_t n = tap->columns; n > 0; n--) {
-            int32_t v = *g;
-            s0 = TT_ASSERT_RANGE(s0 + (tt_wide)v * (a[0] - in_zero));
-            s1 = TT_ASSERT_RANGE(s1 + (tt_wide)v * (a[1] - in_zero));
-            s2 = TT_ASSERT_RANGE(s2 + (tt_wide)v * (a[2] - in_zero));
-            s3 = TT_ASSERT_RANGE(s3 + (tt_wide)v * (a[3] - in_zero));
-            g += dy_column;
-            a += x_column;
-        }
-        total[0] = TT_ASSERT_RANGE((tt_wide)total[0] + tt_round_half_up(s0, row_shift));
-        total[1] = TT_ASSERT_RANGE((tt_wide)total[1] + tt_round_half_up(s1, row_shift));
-        total[2] = TT_ASSERT_RANGE((tt_wide)total[2] + tt_round_half_up(s2, row_shift));
-        total[3] = TT_ASSERT_RANGE((tt_wide)total[3] + tt_round_half_up(s3, row_shift));
+    int32_t rows = tap->rows, n = tap->columns;
+    if (row_shift == 0 && tap->dy_row == n * tap->dy_column && tap->x_row == n * tap->x_column) {
+        n *= rows; /* rows that follow each other are one */
+        rows = 1;
     }
-    for (int32_t i = 0; i < 4; i++) {
-        d[i] = total[i];
+    d[0] = d[1] = d[2] = d[3] = 0;
+    for (; rows > 0; rows--, dy += tap->dy_row, x += tap->x_row) {
+        int32_t sums[4];
+        tt_row_sums(dy, tap->dy_column, x, tap->x_column, n, in_zero, sums);
+        for (int32_t i = 0; i < 4; i++) {
+            d[i] = TT_ASSERT_RANGE((tt_wide)d[i] + tt_round_half_up(sums[i], row_shift));
+        }
     }
 }
 
