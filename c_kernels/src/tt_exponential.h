@@ -37,7 +37,21 @@ static inline uint32_t tt_ln_factor(uint32_t x) {
 /* 2^29 * e / total for total in [2^29, 2^30], e <= total: through 2^31 / (the upper 16 bits of the
  * total), which is in [2^15, 2^16]. */
 static inline uint32_t tt_reciprocal_of_total(uint32_t total) {
-    return tt_divide(1u << 31, total >> (EXP_BITS + 1 - 16));
+    uint32_t d = total >> (EXP_BITS + 1 - 16);
+#if TT_NARROW
+    uint32_t quotient = 0, rest = 1u << 15; /* of 17 bits at most: those above would be 0 */
+    for (int32_t bit = 16; bit >= 0; bit--) {
+        quotient <<= 1;
+        if (rest >= d) {
+            rest -= d;
+            quotient++;
+        }
+        rest <<= 1;
+    }
+    return quotient;
+#else
+    return (1u << 31) / d;
+#endif
 }
 
 #endif

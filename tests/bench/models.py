@@ -67,7 +67,7 @@ def count(board: str, calls: Sequence[Call]) -> list[int]:
 
 
 def is_forward(kernel: str) -> bool:
-    return kernel.endswith(FORWARD)
+    return kernel.removesuffix("__partial").endswith(FORWARD)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
