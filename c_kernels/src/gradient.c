@@ -113,10 +113,28 @@ void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *
     tt_part *part) {
     tt_span span = tt_part_take(part, p->size);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent, part);
-    for (int32_t i = span.first; i < span.last; i++) {
-        int32_t kept = (clip[i >> 3] >> (i & 7)) & 1 ? dy->mantissa[i] : 0;
-        tt_grad_push_one(&writer, kept);
+    const tt_mantissa *from = dy->mantissa; /* dx may be dy */
+    tt_mantissa *to = dx->mantissa;
+    int32_t shift = writer.shift, limit = p->limit;
+    uint32_t bits =
+        span.first < span.last ? (uint32_t)clip[span.first >> 3] >> (span.first & 7) : 0;
+    for (int32_t i = span.first; i < span.last; i++, bits >>= 1) {
+        if ((i & 7) == 0) {
+            bits = clip[i >> 3];
+        }
+        int32_t kept = from[i] & -(int32_t)(bits & 1u);
+        if (shift == 0 && tt_abs(kept) <= limit) {
+            to[i] = (tt_mantissa)kept;
+        } else if (tt_grad_fits(limit, tt_abs(kept), shift)) {
+            to[i] = tt_grad_cut(kept, i, 0, shift);
+        } else {
+            int32_t sum = kept;
+            writer.written = i;
+            tt_grad_push(&writer, &sum, 1);
+            shift = writer.shift;
+        }
     }
+    writer.written = span.last;
     tt_grad_pause(&writer, part);
 }
 
