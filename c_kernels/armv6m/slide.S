@@ -22,6 +22,8 @@
     .equ FRAME_QUADS, 24
     .equ FRAME_ENTRY, 28
 
+    .equ STEP_BYTES, 22 /* of the macro: where a row's first step is among four follows from it */
+
     .macro step
     ldmia r1!, {r2}
     ldmia r0!, {r3, r4, r5, r6}
@@ -91,7 +93,7 @@ tt_slide:
     str r5, [sp, #FRAME_QUADS]
     lsls r5, r5, #2
     subs r5, r5, r4
-    movs r6, #(.Lstep_end - .Lstep)
+    movs r6, #STEP_BYTES
     muls r5, r6
     str r5, [sp, #FRAME_ENTRY]
 .Lgroup:
@@ -105,7 +107,7 @@ tt_slide:
     beq .Lfinish
     ldr r7, [sp, #FRAME_ROW_STEP]
     ldr r2, [sp, #FRAME_ENTRY]
-    cmp r2, #(.Lstep_end - .Lstep)
+    cmp r2, #STEP_BYTES
     bne .Lrow
     ldr r2, [sp, #FRAME_QUADS]
     cmp r2, #1
@@ -124,9 +126,7 @@ tt_slide:
     add pc, r2
     nop
 .Lquad:
-.Lstep:
     step
-.Lstep_end:
     step
     step
     step

@@ -38,7 +38,7 @@ def run_parts(
     first: the part is the first argument, not the last one.
     """
     part = compiled.ffi.new("tt_part *")
-    for calls in range(1, 10_000):
+    for calls in range(1, 100_000):
         part.units = units[calls % len(units)]
         before = part.at
         assert run(compiled, name, [part, *args] if first else [*args, part]) is None
