@@ -26,7 +26,7 @@ COMPACT = (
     *("conv2d_s8", "swar"),  # packing; what runs for every pixel is in files of its own
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8",)}
+COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
 
 
 def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
