@@ -2,38 +2,6 @@
 #include "tt_plain.h"
 #include "tt_swar.h"
 
-/* Pack `2 * pairs` channels from w on, `taps` weights each. */
-static void pack(tt_swar_group *group, const tt_conv2d *p, int32_t pairs, int32_t depth,
-    const int8_t *w, int32_t taps, const int32_t *bias) {
-    for (int32_t n = 0; n < pairs; n++) {
-        const int8_t *low = w + 2 * n * taps, *high = low + taps;
-        uint32_t *to = group->weights + 2 * n;
-        int32_t sum_low = 0, sum_high = 0, k = 0;
-        for (; k < depth; k += 2, to += 2 * pairs) {
-            for (int32_t i = 0; i < 2; i++) {
-                int32_t a = 0, b = 0;
-                if (k + i < taps) {
-                    a = low[k + i];
-                    b = high[k + i];
-                }
-                sum_low += a;
-                sum_high += b;
-                to[i] = ((uint32_t)b << 16) + (uint32_t)a;
-            }
-        }
-        /* the inputs' zero point, the biases, and what every step adds to T */
-        uint32_t start_low = (uint32_t)(-p->in_zero * sum_low);
-        uint32_t start_high = (uint32_t)(-p->in_zero * sum_high);
-        if (bias != NULL) {
-            start_low += (uint32_t)bias[2 * n];
-            start_high += (uint32_t)bias[2 * n + 1];
-        }
-        start_low += (start_high << 16) - ((uint32_t)depth << 14);
-        group->starts[2 * n] = (int32_t)start_low;
-        group->starts[2 * n + 1] = (int32_t)start_high;
-    }
-}
-
 static void run(tt_swar_job *job, int32_t pairs) {
     if (pairs == 3) {
         tt_swar_tile_3(job);
@@ -41,6 +9,17 @@ static void run(tt_swar_job *job, int32_t pairs) {
         tt_swar_tile_2(job);
     } else {
         tt_swar_tile_1(job);
+    }
+}
+
+static void copy(int8_t *to, const int8_t *from, int32_t n) {
+#if defined(__ARM_FEATURE_UNALIGNED)
+    for (; n >= 4; n -= 4, from += 4, to += 4) {
+        __builtin_memcpy(to, from, 4);
+    }
+#endif
+    for (; n > 0; n--) {
+        *to++ = *from++;
     }
 }
 
@@ -58,9 +37,7 @@ static void copy_window(
     x += patch.pixel * in_c;
     column += patch.tap * in_c;
     for (int32_t rows = patch.rows; rows > 0; rows--) {
-        for (int32_t i = 0; i < patch.columns * in_c; i++) {
-            column[i] = x[i];
-        }
+        copy(column, x, patch.columns * in_c);
         x += win->in_w * in_c;
         column += row;
     }
@@ -99,7 +76,7 @@ static int32_t pack_groups(const layer *l, int32_t first, int32_t *scratch) {
     for (int32_t n = 0; n < l->packing.groups && o + 1 < l->p->window.out_c; n++) {
         tt_swar_group *group = group_at(scratch, &l->packing, n);
         int32_t pairs = pairs_from(l, o);
-        pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps,
+        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps,
             l->bias != NULL ? l->bias + o : NULL);
         tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, 2 * pairs);
         o += 2 * pairs;

@@ -59,6 +59,11 @@ int32_t tt_swar_outputs(
 void tt_swar_scales(tt_swar_group *group, const tt_conv2d *p, const int32_t *multiplier,
     const int8_t *shift, int32_t n);
 
+/* Fill in starts and weights of `2 * pairs` channels from w on, `taps` weights each, for windows of
+ * `depth` elements; bias: of these channels, or NULL. */
+void tt_swar_pack(tt_swar_group *group, const tt_conv2d *p, int32_t pairs, int32_t depth,
+    const int8_t *w, int32_t taps, const int32_t *bias);
+
 /* Whether a weight is -128, which the lanes have no room for; w aligned to 4. */
 int32_t tt_swar_too_small(const int8_t *w, int32_t n);
 

@@ -1,9 +1,11 @@
-"""Count a training step of whole models, kernel by kernel.
+"""Count whole models: predictions and training steps, or a step kernel by kernel.
 
-python -m bench.models MODEL.tflite UPDATE [--board pico]
+python -m bench.models [--boards pico m4f] [--only kws] [--optimize size] [--json FILE]
+python -m bench.models MODEL.tflite UPDATE [--backward]
 
-The step is taken on this machine; each of its kernel calls, with the memory it found, then runs on
-the board. What calls the kernels (generated code, the binding) is not in the figures.
+The first counts modules as deployed (whole.py). In the second the step is taken on this machine;
+each of its kernel calls, with the memory it found, then runs on the board. What calls the kernels
+(generated code, the binding) is not in its figures.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.calls import Call, build_module, expected_crc, make_image, run_calls
+from bench.whole import BOARDS, print_all
 from tinytrain.compilation import Compiled, compile_model
 from tinytrain.kernels.library import library
 from tinytrain.sim.interpreter import Interpreter, tiled
@@ -71,12 +74,19 @@ def is_forward(kernel: str) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Count a training step, kernel by kernel.")
-    parser.add_argument("model", type=Path)
-    parser.add_argument("update")
+    parser = argparse.ArgumentParser(description="Count whole models, or a step by kernels.")
+    parser.add_argument("model", type=Path, nargs="?", help="count a step of it by kernels")
+    parser.add_argument("update", nargs="?", default="all")
+    parser.add_argument("--boards", nargs="+", choices=BOARDS, default=tuple(BOARDS))
+    parser.add_argument("--only", nargs="+", default=(), help="names of models")
+    parser.add_argument("--optimize", choices=("speed", "size"), default="speed")
+    parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--board", default="pico", choices=["pico"])
     parser.add_argument("--backward", action="store_true", help="without the forward pass")
     args = parser.parse_args(argv)
+    if args.model is None:
+        print_all(args.boards, args.only, args.optimize, args.json)
+        return 0
     compiled = compile_model(args.model, args.update)
     calls, macs = record(compiled)
     chosen = [i for i, c in enumerate(calls) if not (args.backward and is_forward(c.kernel))]

@@ -10,8 +10,8 @@ from tinytrain.resources import c_kernels_dir
 FOLDERS = {
     "armv6m": ("armv6m", "packed"),
     "armv7m": ("packed",),
-    "armv7emsp": ("packed",),
-    "armv7emdp": ("packed",),
+    "armv7emsp": ("armv7em", "packed"),
+    "armv7emdp": ("armv7em", "packed"),
     "rv32imc": ("packed",),
     "xtensawin": ("packed",),
 }
@@ -23,7 +23,7 @@ SPEED, SIZE = OPTIMIZE = ("speed", "size")
 COMPACT = (
     *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
     *("cross_entropy", "mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
-    *("conv2d_s8", "swar"),  # packing; what runs for every pixel is in files of its own
+    *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
 COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}

@@ -1,0 +1,50 @@
+/* Instructions of Cortex-M4 and M7 that multiply two pairs of 16 bits at once. */
+#ifndef TT_DSP_H
+#define TT_DSP_H
+
+#include <stdint.h>
+
+#define TT_INLINE static inline __attribute__((always_inline))
+
+/* Bytes 0 and 2 of four int8 as a pair of int16. */
+TT_INLINE uint32_t tt_even_bytes(uint32_t v) {
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(v));
+    return pair;
+}
+
+/* Bytes 1 and 3. */
+TT_INLINE uint32_t tt_odd_bytes(uint32_t v) {
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(v));
+    return pair;
+}
+
+/* The same, each added to an int16 of `to`. */
+TT_INLINE uint32_t tt_add_even_bytes(uint32_t to, uint32_t v) {
+    uint32_t pair;
+    __asm__("sxtab16 %0, %1, %2" : "=r"(pair) : "r"(to), "r"(v));
+    return pair;
+}
+
+TT_INLINE uint32_t tt_add_odd_bytes(uint32_t to, uint32_t v) {
+    uint32_t pair;
+    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(pair) : "r"(to), "r"(v));
+    return pair;
+}
+
+/* sum + both products, mod 2^32 (the Q flag is nobody's concern). */
+TT_INLINE uint32_t tt_multiply_pairs(uint32_t a, uint32_t b, uint32_t sum) {
+    uint32_t result;
+    __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+/* Four int8 from any address. */
+TT_INLINE uint32_t tt_load_4(const int8_t *from) {
+    uint32_t v;
+    __builtin_memcpy(&v, from, 4);
+    return v;
+}
+
+#endif
