@@ -54,7 +54,7 @@ keyboard: $(VENV)/installed
 	@tools/apt-install.sh fortunes fortunes-min miscfiles
 	@$(PY) examples/keyboard/results.py $(ARGS)
 
-## Train MCUNet with a sparse update on an emulated Pico, weights in flash (ARGS='--scheme FILE')
+## Train MCUNet with a sparse update on an emulated Pico, weights in flash (ARGS='--update FILE')
 mcunet: $(VENV)/installed
 	@$(BED) setup pico
 	@$(PY) examples/mcunet/on_pico.py $(ARGS)

@@ -20,6 +20,8 @@ from rich.console import Console
 
 from tinytrain.backend.romfs import make_image
 from tinytrain.build import Build, build
+from tinytrain.commands.model_options import add_options, options_of
+from tinytrain.compilation import DEFAULTS, Options
 from tinytrain.sim.trainer import Trainer
 
 HERE = Path(__file__).resolve().parent
@@ -68,9 +70,11 @@ class Measured:
     native_cycles: int
 
 
-def measure(folder: Path, scheme: Path = SCHEME, steps: int = 2) -> tuple[Build, Measured]:
+def measure(
+    folder: Path, update: str = str(SCHEME), options: Options = DEFAULTS, steps: int = 2
+) -> tuple[Build, Measured]:
     """Build into a folder and run both."""
-    built = build(MODEL, BOARD, str(scheme), folder / "build")
+    built = build(MODEL, BOARD, update, folder / "build", options)
     files = (built.folder / "model.ttw", built.folder / "tinytrain.mpy", HERE / "steps.py")
     rom = folder / "rom.img"
     rom.write_bytes(make_image({file.name: file.read_bytes() for file in files}))
@@ -102,13 +106,16 @@ def in_simulator(trainer: Trainer, size: int, steps: int) -> str:
 
 def main() -> int:
     """Measure and print; 0 if board and simulator agree."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scheme", type=Path, default=SCHEME, help="update scheme, a .toml file")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add_options(parser)
+    parser.set_defaults(update=str(SCHEME))
     parser.add_argument("--steps", type=int, default=2)
     chosen = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as name:
-        built, measured = measure(Path(name), chosen.scheme, chosen.steps)
+        built, measured = measure(Path(name), chosen.update, options_of(chosen), chosen.steps)
     values = built.report.values
     console.print(built.report.text())
     rows = [
