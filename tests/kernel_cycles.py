@@ -34,6 +34,7 @@ from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kern
 from tinytrain.backend.natmod import build_natmod  # noqa: E402
 from tinytrain.compilation import Options, compile_graph, compile_model  # noqa: E402
 from tinytrain.errors import TinyTrainError  # noqa: E402
+from tinytrain.importers import load  # noqa: E402
 from tinytrain.ir.optimizer import Optimizer  # noqa: E402
 from tinytrain.ir.program import (  # noqa: E402
     Buffer,
@@ -45,6 +46,7 @@ from tinytrain.ir.program import (  # noqa: E402
 )
 from tinytrain.kernels.header import declarations  # noqa: E402
 from tinytrain.kernels.library import library, rate_buffer  # noqa: E402
+from tinytrain.passes.update import input_channels, layers  # noqa: E402
 from tinytrain.plan.cycles import COUNTS, coefficients, counts, table_path  # noqa: E402
 from tinytrain.resources import mpy_module_dir  # noqa: E402
 
@@ -55,6 +57,7 @@ MOST_MACS = 300_000
 CALLS = 10  # of a kernel, the most different ones
 SHARED = ("mlperf_ad", "mlperf_ic", "mlperf_kws", "tflm_hello", "tinyengine")
 EXAMPLES = TESTS.parent / "examples"
+HALVED = ("fashion", "mlperf_kws", "tinyengine")  # also trained in part
 
 BINDING = """
 #include "py/dynruntime.h"
@@ -156,10 +159,24 @@ def programs() -> Iterator[tuple[str, Program]]:
                 yield path.stem, compile_model(path, "all", options).program
             except TinyTrainError:
                 continue  # a loss that the model cannot be trained with
+        for which in ("first", "largest") if path.stem.startswith(HALVED) else ():
+            yield path.stem, _in_part(path, which)
+
     for seed in range(6):
         for options in ways:
             graph = characters(seed, 3 * seed + 2).graph()
             yield "characters", compile_graph(graph, "all", options).program
+
+
+def _in_part(path: Path, which: str) -> Program:
+    """A model of which half of the input channels are trained, in every layer but the last."""
+    graph = load(path)
+    some = [n.name for n in layers(graph)[:-1] if input_channels(n) > 1]
+    with tempfile.TemporaryDirectory() as name:
+        scheme = Path(name) / "half.toml"
+        entries = (f'[layer.{n}]\nweight = 0.5\nchannels = "{which}"\n' for n in some)
+        scheme.write_text("".join(entries), encoding="utf-8")
+        return compile_model(path, str(scheme)).program
 
 
 def samples() -> Iterator[Sample]:

@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Search, and write what was found."""
     from tinytrain.backend.board import load_board
     from tinytrain.search.cache import Cache
-    from tinytrain.search.cost import Budget, allowed_macs
+    from tinytrain.search.cost import Budget, allowed_cycles
     from tinytrain.search.run import Request, search
 
     output: Path = arguments.output or Path("update.toml")
@@ -107,15 +107,16 @@ def run(arguments: argparse.Namespace) -> None:
         raise BuildError(
             f"--ram {arguments.ram:,}: {board.name} has {board.heap_bytes:,} bytes of free heap"
         )
-    macs = None
+    cycles = None
     if arguments.time is not None:
-        macs = allowed_macs(arguments.time, board.name, board.target, board.clock_hz)
+        cycles = allowed_cycles(arguments.time, board.name, board.target, board.clock_hz)
     study = _study(arguments)
     request = Request(
-        Budget(arguments.ram, macs),
+        Budget(arguments.ram, cycles),
         arguments.splits or SPLITS,
         bool(arguments.cheap),
         study.options.freeze,
+        target=board.target,
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     cache = Cache(output.with_name(output.name + ".cache"))
@@ -132,7 +133,7 @@ def run(arguments: argparse.Namespace) -> None:
                 f"{cache.count} finished simulations found in {cache.path}", soft_wrap=True
             )
         found = search(study, request, pool, cache, show)
-    _write(study, found, output, board.target, board.clock_hz)
+    _write(study, found, output, board.clock_hz)
 
 
 def _study(arguments: argparse.Namespace) -> Study:
@@ -178,12 +179,13 @@ def _pool(arguments: argparse.Namespace) -> Iterator[Pool]:
         raise BuildError(f"--executor {executor}: expected processes, dask or dask:tcp://HOST:PORT")
 
 
-def _write(study: Study, found: Found, output: Path, target: str, clock_hz: int | None) -> None:
-    from tinytrain.search.cost import seconds
+def _write(study: Study, found: Found, output: Path, clock_hz: int | None) -> None:
     from tinytrain.search.output import result_json, update_toml, write
     from tinytrain.search.plot import plot
 
-    text = update_toml(study, found, seconds(found.best.cost.macs, target, clock_hz))
+    cycles = found.best.cost.cycles
+    seconds = cycles / clock_hz if cycles is not None and clock_hz else None
+    text = update_toml(study, found, seconds)
     write(output.with_suffix(".json"), json.dumps(result_json(study, found), indent=1) + "\n")
     written = [output, output.with_suffix(".json")]
     try:

@@ -1,4 +1,4 @@
-"""What a scheme costs: RAM as planned, multiply-accumulates of a step, and the time they take."""
+"""What a scheme costs: RAM as planned, and the multiply-accumulates and cycles of a step."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from tinytrain.errors import BuildError, TinyTrainError, UpdateError
 from tinytrain.ir.graph import Graph
 from tinytrain.passes.storage import State
 from tinytrain.passes.update import LayerUpdate, Scheme
+from tinytrain.plan.cycles import coefficients, estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """arena, state: bytes. bound: below which no plan of the arena can be. macs: of a step."""
+    """arena, state: bytes. bound: below which no plan of the arena can be. macs: of a step.
+
+    cycles: of a step as the report estimates them; None where a kernel has not been measured.
+    """
 
     arena: int
     state: int
     bound: int
     macs: int
+    cycles: int | None = None
 
     @property
     def ram(self) -> int:
@@ -40,10 +45,12 @@ class Costs:
     """Costs of schemes, each planned once by the planner that `build` uses.
 
     A scheme that cannot be lowered (its sums would overflow) costs None; reasons has why.
+    target: for which cycles are estimated, if any.
     """
 
     graph: Graph
     options: Options
+    target: str | None = None
     known: dict[Key, Cost | None] = field(default_factory=dict)
     reasons: dict[Key, str] = field(default_factory=dict)
 
@@ -70,16 +77,18 @@ class Costs:
         except TinyTrainError as error:
             self.reasons[key] = str(error)
             return None
-        macs = sum(call.macs for call in (program.step or program.predict))
-        return Cost(arena.nbytes, program.state_bytes, arena.lower_bound, macs)
+        calls = program.step or program.predict
+        macs, bits = sum(call.macs for call in calls), program.gradients.bits
+        cycles = None if self.target is None else estimate(calls, self.target, bits)
+        return Cost(arena.nbytes, program.state_bytes, arena.least, macs, cycles)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits: ram in bytes of arena and state, macs of a step; None: any."""
+    """Limits: ram in bytes of arena and state, cycles of a step; None: any."""
 
     ram: int
-    macs: int | None = None
+    cycles: int | None = None
 
     def holds(self, cost: Cost | None) -> bool:
         """Whether a scheme of this cost can be taken."""
@@ -90,29 +99,17 @@ class Budget:
         return cost is not None and cost.bound + cost.state <= self.ram and self._in_time(cost)
 
     def _in_time(self, cost: Cost) -> bool:
-        return self.macs is None or cost.macs <= self.macs
+        return self.cycles is None or (cost.cycles is not None and cost.cycles <= self.cycles)
 
 
-CYCLES_PER_MAC = {"armv6m": 33.0}
-"""Of a whole training step, by target: 28.9 to 38.2 on the emulated Pico (docs/SCHEMES.md)."""
-
-
-def seconds(macs: int, target: str, clock_hz: int | None) -> float | None:
-    """About how long a step of so many multiply-accumulates takes; None where that is unknown."""
-    if clock_hz is None or target not in CYCLES_PER_MAC:
-        return None
-    return macs * CYCLES_PER_MAC[target] / clock_hz
-
-
-def allowed_macs(limit: float, board: str, target: str, clock_hz: int | None) -> int:
-    """How many multiply-accumulates a step of so many seconds has; BuildError if unknown."""
-    one = seconds(1, target, clock_hz)
-    if one is None:
+def allowed_cycles(limit: float, board: str, target: str, clock_hz: int | None) -> int:
+    """How many cycles a step of so many seconds has; BuildError if that tells nothing."""
+    if clock_hz is None or not coefficients(target):
         raise BuildError(
             f"--time: nobody has measured how fast {board} ({target}) is, or its clock is unknown; "
             "leave --time out"
         )
-    return int(limit / one)
+    return int(limit * clock_hz)
 
 
 def check_possible(costs: Costs, schemes: Mapping[str, Scheme], budget: Budget) -> None:
@@ -131,9 +128,11 @@ def check_possible(costs: Costs, schemes: Mapping[str, Scheme], budget: Budget) 
             f"{least.ram:,}: arena {least.arena:,} + state {least.state:,}. Allow more with --ram, "
             "or take a smaller model"
         )
-    name, least = min(found.items(), key=lambda item: (item[1].macs, item[0]))
+    timed = [(c.cycles, name) for name, c in found.items() if c.cycles is not None]
+    if not timed:
+        raise UpdateError(f"{model}: some of its kernels have not been timed; leave --time out")
+    cycles, name = min(timed)
     raise UpdateError(
-        f"{model}: no scheme is within RAM and time; a step of the fastest one ({name}) has "
-        f"{least.macs:,} multiply-accumulates, {budget.macs or 0:,} are allowed. Allow more with "
-        "--time"
+        f"{model}: no scheme is within RAM and time; a step of the fastest one ({name}) takes "
+        f"about {cycles:,} cycles, {budget.cycles or 0:,} are allowed. Allow more with --time"
     )

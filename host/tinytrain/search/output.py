@@ -115,7 +115,7 @@ def result_json(study: Study, found: Found) -> dict[str, Any]:
             "cheap": request.cheap,
         },
         "ram": request.budget.ram,
-        "macs": request.budget.macs,
+        "cycles": request.budget.cycles,
         "exact": found.exact,
         "before": _measured(found.before),
         "beside": _layers(found.base),
@@ -135,7 +135,7 @@ def result_json(study: Study, found: Found) -> dict[str, Any]:
 
 
 def _candidate(c: Candidate) -> dict[str, Any]:
-    cost = {"arena": c.cost.arena, "state": c.cost.state, "ram": c.cost.ram, "macs": c.cost.macs}
+    cost = {name: getattr(c.cost, name) for name in ("arena", "state", "ram", "macs", "cycles")}
     return {
         "name": c.name,
         **_measured(c.measured),

@@ -39,7 +39,7 @@ class Request:
     splits: of the data, on how many each scheme is simulated.
     cheap: contributions from gradients instead of simulations.
     frozen: names of layers that are never trained. plans: how many schemes branch and bound may
-    plan for the whole budget, and evolution once more.
+    plan for the whole budget, and evolution once more. target: for which cycles are estimated.
     """
 
     budget: Budget
@@ -47,6 +47,7 @@ class Request:
     cheap: bool = False
     frozen: tuple[str, ...] = ()
     plans: int = PLANS
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +110,7 @@ def search(
     known: costs from another search on the same graph and options, which need no plan again.
     """
     graph, budget = study.graph, request.budget
-    costs = Costs(graph, study.options) if known is None else known
+    costs = Costs(graph, study.options, request.target) if known is None else known
     choices = choices_of(graph, request.frozen)
     alone = {describe(graph, n, u): {n: u} for n, updates in choices.items() for u in updates}
     check_possible(costs, alone, budget)
@@ -172,7 +173,7 @@ def _finalists(
     exact = True
     for share in SHARES:
         ram = least + int(share * (budget.ram - least))
-        part = Budget(ram, budget.macs)
+        part = Budget(ram, budget.cycles)
         effort = request.plans if share == 1.0 else request.plans // 4
         best = best_scheme(choices, gains, costs, part, study.settings.seed, tick, effort)
         exact = exact and (best.exact or share < 1.0)
