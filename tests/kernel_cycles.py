@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import re
 import sys
 import tempfile
 from collections import defaultdict
@@ -29,12 +30,13 @@ sys.path[:0] = [str(TESTS), str(TESTS / "bed"), str(TESTS.parent / "host")]
 import drive  # noqa: E402
 
 from support.shared import MODELS  # noqa: E402
-from support.zoo import characters  # noqa: E402
+from support.zoo import ZOO, characters  # noqa: E402
 from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources  # noqa: E402
 from tinytrain.backend.natmod import build_natmod  # noqa: E402
-from tinytrain.compilation import Options, compile_graph, compile_model  # noqa: E402
+from tinytrain.compilation import Options, candidates, trained_graph  # noqa: E402
 from tinytrain.errors import TinyTrainError  # noqa: E402
 from tinytrain.importers import load  # noqa: E402
+from tinytrain.ir.graph import Graph  # noqa: E402
 from tinytrain.ir.optimizer import Optimizer  # noqa: E402
 from tinytrain.ir.program import (  # noqa: E402
     Buffer,
@@ -46,15 +48,15 @@ from tinytrain.ir.program import (  # noqa: E402
 )
 from tinytrain.kernels.header import declarations  # noqa: E402
 from tinytrain.kernels.library import library, rate_buffer  # noqa: E402
-from tinytrain.passes.update import input_channels, layers  # noqa: E402
-from tinytrain.plan.cycles import COUNTS, coefficients, counts, table_path  # noqa: E402
+from tinytrain.passes.update import input_channels, layers, parse_scheme  # noqa: E402
+from tinytrain.plan.cycles import COUNTS, coefficients, counts, measured_as, table_path  # noqa: E402
 from tinytrain.resources import mpy_module_dir  # noqa: E402
 
 CLOCK_MHZ = 125
 TARGET = "armv6m"
 LARGEST = 30_000  # bytes of a call's buffers
 MOST_MACS = 300_000
-CALLS = 10  # of a kernel, the most different ones
+CALLS = 20  # of a kernel, the most different ones
 SHARED = ("mlperf_ad", "mlperf_ic", "mlperf_kws", "tflm_hello", "tinyengine")
 EXAMPLES = TESTS.parent / "examples"
 HALVED = ("fashion", "mlperf_kws", "tinyengine")  # also trained in part
@@ -152,31 +154,44 @@ def programs() -> Iterator[tuple[str, Program]]:
     files = [*sorted(EXAMPLES.glob("*/*.tflite")), *shared]
     optimizer = Optimizer(momentum=True, batch=True)
     ways = [Options(), Options(optimizer=optimizer), Options("mse"), Options("sigmoid")]
-    ways += [Options(optimizer=Optimizer(momentum=True))]
+    ways += [Options(optimizer=Optimizer(momentum=True)), Options(optimizer=Optimizer(batch=True))]
+    ways += [Options(optimizer=Optimizer(master=bits)) for bits in (8, 12)]
     for path in files:
+        graph = load(path)
         for options in ways:
             try:
-                yield path.stem, compile_model(path, "all", options).program
+                yield from _named(path.stem, graph, "all", options)
             except TinyTrainError:
                 continue  # a loss that the model cannot be trained with
         for which in ("first", "largest") if path.stem.startswith(HALVED) else ():
-            yield path.stem, _in_part(path, which)
-
+            yield from _in_part(path.stem, graph, which)
+        yield from _named(path.stem, graph, "none", Options())  # in tiles, where that pays
+    for kind in ("lenet", "branches", "keywords", "tangle"):
+        for seed in range(6):
+            yield from _named(kind, ZOO[kind](seed).graph(), "all", Options())
     for seed in range(6):
         for options in ways:
-            graph = characters(seed, 3 * seed + 2).graph()
-            yield "characters", compile_graph(graph, "all", options).program
+            yield from _named("characters", characters(seed, 3 * seed + 2).graph(), "all", options)
 
 
-def _in_part(path: Path, which: str) -> Program:
-    """A model of which half of the input channels are trained, in every layer but the last."""
-    graph = load(path)
+def _named(
+    model: str, graph: Graph, update: str, options: Options
+) -> Iterator[tuple[str, Program]]:
+    graph = trained_graph(graph, options)
+    scheme = parse_scheme(graph, update)
+    for pieces in (True, False):
+        for program in candidates(graph, scheme, options, pieces=pieces):
+            yield model, program
+
+
+def _in_part(model: str, graph: Graph, which: str) -> Iterator[tuple[str, Program]]:
+    """Half of the input channels are trained, in every layer but the last."""
     some = [n.name for n in layers(graph)[:-1] if input_channels(n) > 1]
     with tempfile.TemporaryDirectory() as name:
         scheme = Path(name) / "half.toml"
         entries = (f'[layer.{n}]\nweight = 0.5\nchannels = "{which}"\n' for n in some)
         scheme.write_text("".join(entries), encoding="utf-8")
-        return compile_model(path, str(scheme)).program
+        yield from _named(model, graph, str(scheme), Options())
 
 
 def samples() -> Iterator[Sample]:
@@ -189,7 +204,7 @@ def samples() -> Iterator[Sample]:
                 if size <= LARGEST and call.macs <= MOST_MACS:
                     key = tuple(counts(call, program.gradients.bits).values())
                     sample = Sample(call, program.gradients.bits, model)
-                    by_kernel[call.kernel].setdefault(key, sample)
+                    by_kernel[measured_as(call)].setdefault(key, sample)
     for _, found in sorted(by_kernel.items()):
         keys = sorted(found)
         chosen = {round(i * (len(keys) - 1) / max(1, CALLS - 1)) for i in range(CALLS)}
@@ -313,18 +328,20 @@ def main() -> None:
     """Measure, fit, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
-    parser.add_argument("--only", default="", metavar="WORD",
+    parser.add_argument("--only", default="", metavar="REGEX",
                         help="measure kernels so named; others keep their figures")  # fmt: skip
     arguments = parser.parse_args()
-    chosen = [s for s in samples() if arguments.only in s.call.kernel]
+    chosen = [s for s in samples() if re.search(arguments.only, measured_as(s.call))]
     cycles = measure(chosen)
     by_kernel: dict[str, list[tuple[Sample, float]]] = defaultdict(list)
     for sample, n in zip(chosen, cycles, strict=True):
-        by_kernel[sample.call.kernel].append((sample, n))
+        by_kernel[measured_as(sample.call)].append((sample, n))
     kernels = dict(coefficients(TARGET)) if arguments.only else {}
     print(f"{'kernel':<44}{'calls':>6}{'worst':>8}  cycles for each")
     for kernel, measured in sorted(by_kernel.items()):
-        rows = np.array([[counts(s.call, s.bits)[c] for c in COUNTS] for s, _ in measured], float)
+        rows = np.array(
+            [[counts(s.call, s.bits).get(c, 0) for c in COUNTS] for s, _ in measured], float
+        )
         wanted = np.array([n for _, n in measured])
         found = fit(rows, wanted)
         worst = np.abs(rows @ found / wanted - 1).max()

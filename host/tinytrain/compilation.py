@@ -92,14 +92,20 @@ def plan_scheme(graph: Graph, scheme: Scheme, options: Options) -> tuple[Program
     where that is equal, the one with less work. Large weights that are trained in part are put
     together in pieces only where that saves more than its code takes.
     """
-    best = plan_best(_programs(graph, scheme, options, pieces=True))
+    best = plan_best(candidates(graph, scheme, options, pieces=True))
     if any("__partial" in call.kernel for call in best[0].step):
-        whole = _programs(graph, scheme, options, pieces=False)
+        whole = candidates(graph, scheme, options, pieces=False)
         best = plan_within(whole, best[1].nbytes + PIECES_BYTES) or best
     return best
 
 
-def _programs(graph: Graph, scheme: Scheme, options: Options, *, pieces: bool) -> Sequence[Program]:
+def candidates(
+    graph: Graph, scheme: Scheme, options: Options, *, pieces: bool
+) -> Sequence[Program]:
+    """The programs to choose from: whole layers first, then ways to compute some tile by tile.
+
+    pieces: whether large weights that are trained in part are put together piece by piece.
+    """
     with_chains = partial(
         lower,
         graph,

@@ -29,3 +29,5 @@ def test_the_published_scheme_trains_on_a_pico(board: str, tmp_path: Path) -> No
     module = int(str(built.report.values["module_bytes"]))
     assert module <= measured.module <= module + 2048  # its type and names beside code
     assert measured.left > 8 * 1024  # with the image in memory, too
+    estimated = built.report.values["cycles_step"]
+    assert estimated == pytest.approx(measured.step_us * on_pico.CLOCK_HZ / 1e6, rel=0.25)

@@ -19,7 +19,7 @@ from tinytrain.kernels.header import declarations
 COUNTS = ("macs", "rows", "elements", "pixels", "calls")
 ITEM_BYTES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4}
 Coefficients = Mapping[str, Mapping[str, float]]
-"""Kernel -> count -> cycles for each."""
+"""measured_as(call) -> count -> cycles for each."""
 
 
 def table_path(target: str) -> Path:
@@ -47,28 +47,53 @@ def estimate(calls: Iterable[KernelCall], target: str, bits: int = 16) -> int | 
                 return None
             total += inner * call.tiles[0] * call.tiles[1]
             continue
-        table = coefficients(target).get(call.kernel)
+        table = coefficients(target).get(measured_as(call))
         if table is None:
             return None
         total += sum(table[name] * n for name, n in counts(call, bits).items() if name in table)
     return round(total)
 
 
+def measured_as(call: KernelCall) -> str:
+    """The name of a call's coefficients: the kernel, and what of the call decides how it works.
+
+    Convolutions have other ways for a single pixel (`dense`), for kernels of 1x1 (`pointwise`) and
+    for strides; an optimizer's kernel does more with velocities.
+    """
+    w = _window(call.args.get("p"))
+    kind = ""
+    if w is not None and w["kernel_h"] == w["kernel_w"] == 1:
+        single = w["in_h"] * w["in_w"] == w["out_h"] * w["out_w"] == 1
+        kind = "+dense" if single else "+pointwise"
+    elif w is not None and (w["stride_h"], w["stride_w"]) != (1, 1):
+        kind = "+strided"
+    return call.kernel + kind + ("+velocity" if call.args.get("velocity") is not None else "")
+
+
 def counts(call: KernelCall, bits: int = 16) -> Mapping[str, int]:
     """What a call does, in numbers; bits: of gradients."""
     elements = max((_elements(b, bits) for b in _written(call)), default=1)
-    window = _window(call.args.get("p"))
+    p = call.args.get("p")
+    window = _window(p)
+    if isinstance(p, Mapping) and "map_h" in p:  # a block of a map
+        rows, columns, channels = (int(str(p[name])) for name in ("rows", "columns", "channels"))
+        elements, pixels = rows * columns * channels, rows * columns
+        return {"rows": rows, "elements": elements, "pixels": pixels, "calls": 1}
     if window is None:
         macs = call.macs or _sums(call.args.get("p"))
-        return {"macs": macs, "rows": 0, "elements": elements, "pixels": 0, "calls": 1}
-    pixels = window["out_h"] * window["out_w"]
-    if "_bwd_input" in call.kernel or "pool2d_bwd" in call.kernel:
-        pixels = window["in_h"] * window["in_w"]
+        return {"macs": macs, "elements": elements, "calls": 1}
+    side = "in" if "_bwd_input" in call.kernel or "pool2d_bwd" in call.kernel else "out"
     macs = call.macs or elements * window["kernel_h"] * window["kernel_w"]
     rows = macs // max(1, window["kernel_w"])
     if "_bwd_weight" not in call.kernel:
         rows = elements * window["kernel_h"]
-    return {"macs": macs, "rows": rows, "elements": elements, "pixels": pixels, "calls": 1}
+    return {
+        "macs": macs,
+        "rows": rows,
+        "elements": elements,
+        "pixels": window[f"{side}_h"] * window[f"{side}_w"],
+        "calls": 1,
+    }
 
 
 def _sums(p: Argument | StructValue) -> int:
