@@ -107,7 +107,7 @@ static inline tt_correlation tt_correlation_of(const tt_window *w) {
         k.rows--;
     }
     if (k.rows * k.columns * 4 <= TT_PLANE_BYTES) {
-        k.height = tt_max(1, ((k.rows - least) << y_shift) + 1 - y_shift);
+        k.height = tt_max(1, (k.rows - least) * w->stride_h + 1 - y_shift);
         k.height = k.rows == w->out_h ? w->in_h : k.height;
     }
     return k;

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.shared import path_of
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "mcunet"))
-
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PAPER_BYTES = 137_216
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("board", ["pico"], indirect=True)
-def test_the_published_scheme_trains_on_a_pico(board: str, tmp_path: Path) -> None:
+def test_the_published_scheme_trains_on_a_pico(
+    board: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path_of("mcunet_5fps_128_c10")
-    import on_pico
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    from mcunet import on_pico
 
     built, measured = on_pico.measure(tmp_path, steps=2)
     assert board == "pico" and measured.board == measured.simulator
