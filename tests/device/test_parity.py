@@ -51,6 +51,18 @@ def slow(*cases: tuple[object, ...]) -> list[Any]:
     return [pytest.param(*case, marks=pytest.mark.slow) for case in cases]
 
 
+def on_board(run_on, board: str, built) -> str:
+    """What the board says after the steps."""
+    result = run_on(
+        board,
+        SCRIPT.format(steps=STEPS),
+        put=[built.folder / "tinytrain.mpy", built.folder / "model.ttw"],
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def in_simulator(built: Build) -> str:
     """What the script prints, computed by the simulator."""
     trainer = Trainer(built.compiled)
@@ -80,14 +92,7 @@ def in_simulator(built: Build) -> str:
 )
 def test_fifty_steps_give_the_same_bits(board, update, gradients, run_on, tmp_path):
     built = build(MODEL, BOARDS[board], update, tmp_path / "build", Options(gradients=gradients))
-    result = run_on(
-        board,
-        SCRIPT.format(steps=STEPS),
-        put=[built.folder / "tinytrain.mpy", built.folder / "model.ttw"],
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == in_simulator(built)
+    assert on_board(run_on, board, built) == in_simulator(built)
 
 
 @pytest.mark.parametrize("board", ["m4f", *slow(("pico",), ("esp32",), ("rv32",))], indirect=True)
@@ -99,14 +104,7 @@ def test_builds_for_size_give_the_same_bits(board, run_on, tmp_path):
     bytes_of = [b.report.values["module_bytes"] for b in (fast, small)]
     assert bytes_of[1] < 0.8 * bytes_of[0]
     assert small.report.values["cycles_step"] == 0  # nobody has measured these kernels
-    result = run_on(
-        board,
-        SCRIPT.format(steps=STEPS),
-        put=[small.folder / "tinytrain.mpy", small.folder / "model.ttw"],
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == in_simulator(fast)
+    assert on_board(run_on, board, small) == in_simulator(fast)
 
 
 def test_a_build_folder_opens_as_the_same_model(tmp_path):
