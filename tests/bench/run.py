@@ -10,7 +10,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import drive
@@ -47,22 +46,10 @@ def count(board: str, chosen: Sequence[Shape]) -> Counts:
     with tempfile.TemporaryDirectory() as name:
         module = Path(name) / "tinykernels.mpy"
         build_module(drive.find(board).arch, kernels, 16, module)
-        if board == "pico":  # counts each call by itself
-            outcomes, _ = run_calls(board, module, images)
-            for shape, image, outcome in zip(chosen, images, outcomes, strict=True):
-                check(shape, image, outcome, board)
-            return {s.name: o.cycles for s, o in zip(chosen, outcomes, strict=True)}
-
-        def one(pair: tuple[Shape, Image]) -> int:
-            shape, image = pair
-            outcomes, counts = run_calls(board, module, [image])
-            check(shape, image, outcomes[0], board)
-            return counts["native_insns"]
-
-        _, empty = run_calls(board, module, images[:1], really=False)
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            found = list(pool.map(one, zip(chosen, images, strict=True)))
-    return {s.name: n - empty["native_insns"] for s, n in zip(chosen, found, strict=True)}
+        outcomes = run_calls(board, module, images)
+    for shape, image, outcome in zip(chosen, images, outcomes, strict=True):
+        check(shape, image, outcome, board)
+    return {s.name: o.cycles or o.insns for s, o in zip(chosen, outcomes, strict=True)}
 
 
 def table(board: str, chosen: Sequence[Shape], counts: Counts, before: Counts) -> Table:
