@@ -18,7 +18,13 @@ from typing import Any
 import drive
 import numpy as np
 
-from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources
+from tinytrain.backend.kernel_sources import (
+    SIZE,
+    SPEED,
+    compact_sources,
+    include_dirs,
+    kernel_sources,
+)
 from tinytrain.backend.natmod import build_natmod
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import Library
@@ -151,8 +157,10 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
     return zlib.crc32(raw[: image.checked])
 
 
-def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> None:
-    """tinykernels.mpy for an architecture, of these kernels."""
+def build_module(
+    target: str, kernels: Sequence[str], bits: int, out: Path, *, plain: bool = False
+) -> None:
+    """tinykernels.mpy for an architecture, of these kernels. plain: the portable C at -O2."""
     cases = []
     for index, name in enumerate(kernels):
         function = declarations().function(name)
@@ -169,14 +177,14 @@ def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> N
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(target)
+        sources = kernel_sources(target, SIZE if plain else SPEED)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
             [MARK_H, *include_dirs()],
             target,
             out,
             Path(work) / "work",
-            compact=[binding, *compact_sources(target)],
+            compact=[binding, *([] if plain else compact_sources(target))],
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
 

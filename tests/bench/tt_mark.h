@@ -4,5 +4,5 @@
 #elif defined(__riscv)
 #define TT_MARK __asm__ volatile("xori zero, zero, 77")
 #elif defined(__XTENSA__)
-#define TT_MARK __asm__ volatile("or a15, a15, a15")
+#define TT_MARK __asm__ volatile("_or a15, a15, a15")
 #endif
