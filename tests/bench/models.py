@@ -90,7 +90,7 @@ def summary(board: str, found: Figures, before: Figures) -> Table:
 def shares(title: str, by_board: Mapping[str, Cost], key: Callable[[Row], str]) -> Table:
     """A step's cost by kernels or layers, on all boards."""
     result = Table(title=title, title_justify="left")
-    result.add_column(by_kernel.__name__.removeprefix("by_") if key is by_kernel else "layer")
+    result.add_column("kernel" if key is by_kernel else "layer")
     result.add_column("calls", justify="right")
     result.add_column("MACs", justify="right")
     for board in by_board:

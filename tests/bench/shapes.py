@@ -71,11 +71,15 @@ def forward(name: str, w: Params, depthwise: bool = False, clip: bool = False) -
     weights = int8(r, o * taps, -127)
     bias = r.integers(-2000, 2000, o).astype(np.int32)
     mask = np.zeros((outputs(w) + 7) // 8, np.uint8) if clip else None
-    size = library((), mantissa_bits()).scratch_bytes(kernel, p)
+    size = scratch_bytes(kernel, p)
     scratch = np.zeros(size // 4, np.int32) if size else None
     y = np.zeros(outputs(w), np.int8)
     x = int8(r, inputs(w))
     return Call(kernel, [p, x, weights, bias, multiplier, shift, y, mask, scratch])
+
+
+def scratch_bytes(kernel: str, p: Params) -> int:
+    return library((), mantissa_bits()).scratch_bytes(kernel, p)
 
 
 def largest() -> int:
@@ -98,7 +102,7 @@ def bwd_input(name: str, w: Params, depthwise: bool = False) -> Call:
     taps = w["kernel_h"] * w["kernel_w"] * (1 if depthwise else w["in_c"])
     scale = r.integers(2**14, 2**15, w["out_c"]).astype(np.uint16)
     weights = int8(r, w["out_c"] * taps, -127)
-    scratch = np.zeros(library((), mantissa_bits()).scratch_bytes(kernel, p), np.uint8)
+    scratch = np.zeros(scratch_bytes(kernel, p), np.uint8)
     dx = np.zeros(grad_bytes(inputs(w)), np.uint8)
     return Call(kernel, [p, gradient(r, outputs(w)), weights, scale, dx, scratch, None])
 
@@ -111,9 +115,7 @@ def bwd_weight(name: str, w: Params, depthwise: bool = False, update: bool = Tru
     n = w["out_c"] * taps
     steps = r.integers(2**14, 2**15, w["out_c"]).astype(np.uint16)
     exponents = np.full(w["out_c"], -8 - mantissa_bits(), np.int8)
-    d = np.zeros(
-        library((), mantissa_bits()).scratch_bytes(kernel, p) if update else 4 * n, np.uint8
-    )
+    d = np.zeros(scratch_bytes(kernel, p) if update else 4 * n, np.uint8)
     rate = rate_buffer(0.01, 3) if update else None
     limit = 32767 // (1 if w["out_h"] * w["out_w"] <= 256 else 4)
     args = [p, gradient(r, outputs(w), limit), int8(r, inputs(w)), rate, steps, exponents]

@@ -2,8 +2,8 @@
 
 The module is the one that is deployed, but for a mark before and behind each kernel call of the
 generated code (tt_mark.h): an instruction that does nothing. Everything that runs in the module is
-in the totals: kernels, what calls them, the binding. Weights lie in ROMFS and are read in place; what
-the board computes is compared with the simulator.
+in the totals: kernels, what calls them, the binding. Weights lie in ROMFS and are read in place;
+what the board computes is compared with the simulator.
 """
 
 from __future__ import annotations
