@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tinytrain.errors import BuildError
@@ -78,11 +79,15 @@ class Toolchain:
 
     def include_dir(self) -> Path:
         """The compiler's own headers (stdint.h and the like), the only ones a module needs."""
-        command = [self.find(), "-print-file-name=include"]
-        found = subprocess.run(
-            command, check=True, capture_output=True, text=True, env=self.surroundings()
-        )
-        return Path(found.stdout.strip())
+        return _include_dir(self.find(), tuple(self.environment.items()))
+
+
+@cache
+def _include_dir(compiler: str, environment: tuple[tuple[str, str], ...]) -> Path:
+    command = [compiler, "-print-file-name=include"]
+    surroundings = {**os.environ, **dict(environment)}
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=surroundings)
+    return Path(found.stdout.strip())
 
 
 _ARM = (("arm-none-eabi-",), "apt-get install gcc-arm-none-eabi")
