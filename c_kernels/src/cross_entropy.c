@@ -1,6 +1,7 @@
 /* Softmax cross-entropy and its gradient in 32-bit arithmetic. */
 #include "tt_exponential.h"
 #include "tt_gradient.h"
+#include "tt_plain.h"
 
 #define LOSS_BITS 20    /* of the loss */
 #define LN_2_Q20 726817 /* ln(2) * 2^20 */

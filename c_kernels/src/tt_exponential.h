@@ -54,10 +54,6 @@ static inline uint32_t tt_reciprocal_of_total(uint32_t total) {
 
 /* Rows of values, as the softmax needs them; armv6m has these functions in assembly. */
 
-/* y[c] = requantize(x[c]); returns the largest. n > 0 */
-int32_t tt_requantize_row(
-    const int32_t *x, const int32_t *multiplier, const int8_t *shift, int32_t n, int32_t *y);
-
 /* x[c] = exp(x[c] - largest); their sum goes to *sum. n > 0 */
 void tt_exponentials(int32_t *x, int32_t n, int32_t largest, tt_sum64 *sum);
 
