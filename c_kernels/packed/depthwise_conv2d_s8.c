@@ -3,7 +3,7 @@
 #include "tt_plane.h"
 #include "tt_swar.h"
 
-/* What all channels have in common. The plane begins with the map's row `top`. */
+/* What all channels have in common. */
 typedef struct {
     const tt_window *window;
     tt_plane packing;
@@ -11,6 +11,10 @@ typedef struct {
     int32_t first_word, first_column; /* of a row that are written, and read */
     int32_t height;                   /* of a band: so many rows of outputs at a time */
     uint32_t *plane;
+    /* of the band: the input that is read first, counted from the channel's first one, how many rows of the
+     * map are packed, and to where */
+    int32_t at, n;
+    uint32_t *to;
 } layer;
 
 /* The result lies in an interval. With n = -shift, real = sum * m / 2^(31 + n); m = M * 2^16 + l,
@@ -72,19 +76,20 @@ static void fill(const layer *l, int32_t first, int32_t last) {
     }
 }
 
-/* The map's rows from `top` on, perhaps outside, as n rows of the plane; x: the input channel. */
-static void pack(const layer *l, const int8_t *x, int32_t top, int32_t n) {
+/* The band of outputs from row y on; returns how many rows of them. */
+static int32_t begin_band(layer *l, int32_t y) {
     const tt_window *w = l->window;
+    int32_t rows = tt_min(l->height, w->out_h - y), top = tt_window_top(w, y);
+    int32_t n = (rows - 1) * w->stride_h + w->kernel_h; /* of the map, perhaps outside */
     int32_t first = tt_min(tt_max(-top, 0), n), last = tt_max(tt_min(w->in_h - top, n), first);
-    if (l->height < w->out_h) { /* else what lies outside has never been written */
+    if (l->height < w->out_h) { /* else what lies outside is never written */
         fill(l, 0, first);
         fill(l, last, n);
     }
-    if (first < last) {
-        x += ((top + first) * w->in_w + l->first_column) * w->in_c;
-        tt_plane_pack(
-            &l->rows, x, last - first, l->plane + first * l->packing.columns + l->first_word);
-    }
+    l->at = ((top + first) * w->in_w + l->first_column) * w->in_c;
+    l->n = last - first;
+    l->to = l->plane + first * l->packing.columns + l->first_word;
+    return rows;
 }
 
 /* The taps as words; returns their sum. */
@@ -99,11 +104,15 @@ static int32_t pack_taps(const tt_window *window, const int8_t *w, int32_t *taps
 
 /* All outputs of a channel, band by band: what a band has read of the map may be overwritten by its
  * outputs, but not what lies in windows that are still to come. */
-static void run_channel(const layer *l, tt_plane_band *band, const int8_t *x) {
+static void run_channel(layer *l, tt_plane_band *band, const int8_t *x) {
     const tt_window *w = l->window;
     for (int32_t y = 0; y < w->out_h; y += l->height) {
-        band->rows = tt_min(l->height, w->out_h - y);
-        pack(l, x, tt_window_top(w, y), (band->rows - 1) * w->stride_h + w->kernel_h);
+        if (l->height < w->out_h) {
+            band->rows = begin_band(l, y);
+        }
+        if (l->n > 0) {
+            tt_plane_pack(&l->rows, x + l->at, l->n, l->to);
+        }
         tt_plane_band_outputs(band);
         band->y += band->rows * w->out_w * w->out_c;
     }
@@ -134,6 +143,7 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
         set_bits(clip, win->out_h * win->out_w * win->out_c);
     }
     fill(&l, 0, l.packing.rows);
+    int32_t rows = begin_band(&l, 0);
     columns = l.packing.columns;
     tt_plane_band band = {.plane = l.plane,
         .taps = scratch,
@@ -142,6 +152,7 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
         .row_step = 4 * columns,
         .window_step = 4 * columns * win->stride_h,
         .stride = win->stride_w,
+        .rows = rows,
         .columns = win->out_w,
         .y_step = win->out_c,
         .clip = clip,
