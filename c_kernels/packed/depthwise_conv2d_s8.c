@@ -92,12 +92,13 @@ static int32_t begin_band(layer *l, int32_t y) {
     return rows;
 }
 
-/* The taps as words; returns their sum. */
-static int32_t pack_taps(const tt_window *window, const int8_t *w, int32_t *taps) {
+/* n taps, `step` bytes apart, as words; returns their sum. */
+static int32_t pack_taps(const int8_t *w, int32_t step, int32_t n, int32_t *taps) {
     int32_t sum = 0;
-    for (int32_t n = window->kernel_h * window->kernel_w; n > 0; n--, w += window->out_c) {
-        *taps++ = *w;
-        sum += *w;
+    for (; n > 0; n--, w += step) {
+        int32_t tap = *w;
+        *taps++ = tap;
+        sum += tap;
     }
     return sum;
 }
@@ -161,7 +162,7 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     int32_t per_input = (int32_t)tt_divide((uint32_t)win->out_c, (uint32_t)win->in_c);
     for (int32_t o = 0, i = 0; i < win->in_c; i++, x++) {
         for (int32_t m = 0; m < per_input; m++, o++) {
-            int32_t sum = pack_taps(win, w + o, scratch);
+            int32_t sum = pack_taps(w + o, win->out_c, taps, scratch);
             band.start = tt_wrap_add(bias != NULL ? bias[o] : 0, -p->in_zero * sum);
             band.multiplier = multiplier[o];
             band.shift = shift[o];
