@@ -16,6 +16,9 @@ from tinytrain.resources import cache_dir
 
 CORES = {"xtensawin": ("esp32", "esp32s2", "esp32s3")}  # the first is what a target means by itself
 
+# files may use each other's names for what is local
+_WHOLE = ("-fwhole-program", "-Wno-shadow")
+
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
@@ -24,7 +27,8 @@ class Toolchain:
     prefixes: beginnings of the programs' names, maybe with a folder; the first one found is taken.
     core: which of a target's chips, "" where all are alike. install: what a user without the
     compiler has to do. environment: what the programs need to be set. gnu: whether the compiler
-    knows gcc's own options.
+    knows gcc's own options. whole, prelude: more options, and what stands before them, for sources
+    that are compiled as one.
     """
 
     target: str
@@ -34,6 +38,8 @@ class Toolchain:
     core: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     gnu: bool = True
+    whole: tuple[str, ...] = _WHOLE
+    prelude: str = ""
 
     @property
     def prefix(self) -> str | None:
@@ -123,7 +129,8 @@ def toolchain(target: str, core: str = "") -> Toolchain:
     if target == "xtensawin":
         return _xtensa(core)
     prefixes, flags, install = _ROWS[target]
-    return Toolchain(target, prefixes, tuple(flags.split()), install)
+    prelude = '#include "near_calls.h"' if target == "rv32imc" else ""
+    return Toolchain(target, prefixes, tuple(flags.split()), install, prelude=prelude)
 
 
 def _xtensa(core: str) -> Toolchain:
@@ -142,4 +149,6 @@ def _xtensa(core: str) -> Toolchain:
         "in tinytrain's repository",
         core,
         {"XTENSA_GNU_CONFIG": str(config)},  # which Espressif's compiler does not read
+        # calls are direct, and short, within a section only
+        whole=(*_WHOLE, "-fno-function-sections"),
     )
