@@ -158,8 +158,9 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
     return zlib.crc32(raw[: image.checked])
 
 
-def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> None:
-    """tinykernels.mpy for an architecture, of these kernels."""
+def build_module(board: str, kernels: Sequence[str], bits: int, out: Path) -> None:
+    """tinykernels.mpy for a board, of these kernels."""
+    row = drive.find(board)
     cases = []
     for index, name in enumerate(kernels):
         function = declarations().function(name)
@@ -176,14 +177,15 @@ def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> N
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(target)
+        sources = kernel_sources(row.arch)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
             include_dirs(),
-            target,
+            row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *compact_sources(target)],
+            compact=[binding, *compact_sources(row.arch)],
+            core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import drive
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -61,7 +60,7 @@ def count(board: str, calls: Sequence[Call]) -> list[int]:
     images = [make_image(library(), kernels.index(c.kernel), c) for c in calls]
     with tempfile.TemporaryDirectory() as name:
         module = Path(name) / "tinykernels.mpy"
-        build_module(drive.find(board).arch, kernels, 16, module)
+        build_module(board, kernels, 16, module)
         outcomes, _ = run_calls(board, module, images, timeout=3000)
     for call, image, outcome in zip(calls, images, outcomes, strict=True):
         if outcome.crc != expected_crc(library(), call, image):

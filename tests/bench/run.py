@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import drive
 from rich.console import Console
 from rich.table import Table
 
@@ -22,7 +21,7 @@ from bench.shapes import Shape, shapes
 from tinytrain.kernels.library import library
 
 BASELINE = Path(__file__).parent / "baseline.json"
-BOARDS = ("pico", "m4f", "rv32")
+BOARDS = ("pico", "m4f", "rv32", "esp32")
 
 Counts = dict[str, int]
 
@@ -46,7 +45,7 @@ def count(board: str, chosen: Sequence[Shape]) -> Counts:
     images = [make_image(library(), kernels.index(s.call.kernel), s.call) for s in chosen]
     with tempfile.TemporaryDirectory() as name:
         module = Path(name) / "tinykernels.mpy"
-        build_module(drive.find(board).arch, kernels, 16, module)
+        build_module(board, kernels, 16, module)
         if board == "pico":  # counts each call by itself
             outcomes, _ = run_calls(board, module, images)
             for shape, image, outcome in zip(chosen, images, outcomes, strict=True):

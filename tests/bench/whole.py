@@ -26,7 +26,13 @@ from tinytrain.errors import BuildError
 from tinytrain.sim.trainer import Trainer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-BOARDS = {"pico": "rpi_pico_romfs", "m4f": "qemu_m4f", "m7sp": "qemu_m7sp", "rv32": "qemu_rv32"}
+BOARDS = {
+    "pico": "rpi_pico_romfs",
+    "m4f": "qemu_m4f",
+    "m7sp": "qemu_m7sp",
+    "rv32": "qemu_rv32",
+    "esp32": "qemu_esp32",
+}
 LR = 0.01
 
 MAKE = """
