@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-import drive
 import numpy as np
 import pytest
 
@@ -63,12 +62,15 @@ def random_calls(kernel: str, n: int) -> list[Call]:
 
 @pytest.mark.parametrize(
     ("board", "bits"),
-    [("m0", 16), ("m0", 8), ("m4f", 16), ("m7dp", 16), ("m3", 16), ("rv32", 16)],
+    [
+        *(("m0", 16), ("m0", 8), ("m4f", 16), ("m7dp", 16), ("m3", 16), ("rv32", 16)),
+        *(("esp32", 16), ("esp32s2", 16)),
+    ],
     indirect=["board"],
 )
 def test_boards_compute_the_same(board, bits, tmp_path):
     module = tmp_path / "tinykernels.mpy"
-    build_module(drive.find(board).arch, KERNELS, bits, module)
+    build_module(board, KERNELS, bits, module)
     with gradient_bits(bits):
         compiled = library((), bits)
         calls = [c for k in KERNELS for c in random_calls(k, CASES_EACH.get(k, CASES_OTHERS))]
