@@ -20,6 +20,7 @@ FUNCTIONS = {
     "divide": "uint32_t a, uint32_t b",
     "requantize_s32": "int32_t a, int32_t b, int32_t c",
 }
+FILES = ("gradient", "gradient_store", "clip_mantissas", "update")
 WRITER = """
     typedef struct { int32_t exponent; %s mantissa[]; } tt_grad;
     typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent, open, pitch, width;
@@ -52,7 +53,7 @@ def internals(narrow: bool, bits: int = 16) -> Any:
     return build_extension(
         "tt_internals",
         WRITER % f"int{bits}_t" + UPDATE + "\n".join(prototypes),
-        [sources_dir() / f"{n}.c" for n in ("gradient", "gradient_store", "update")],
+        [sources_dir() / f"{name}.c" for name in FILES],
         [include_dir(), sources_dir()],
         (f"-DTT_NARROW={int(narrow)}", f"-DTT_GRADIENT_BITS={bits}"),
         preamble='#include "tt_gradient.h"\n#include "tt_update.h"\n' + "\n".join(wrappers),
