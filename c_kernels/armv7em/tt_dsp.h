@@ -66,6 +66,18 @@ TT_INLINE int32_t tt_multiply_high_half(int32_t x, uint32_t pair, int32_t add) {
     return result;
 }
 
+/* floor(a * b / 2^32). */
+TT_INLINE int32_t tt_multiply_high(int32_t a, int32_t b) {
+    return (int32_t)((int64_t)a * b >> 32);
+}
+
+/* Two int16 from any even address. */
+TT_INLINE uint32_t tt_load_pair(const int16_t *from) {
+    uint32_t v;
+    __builtin_memcpy(&v, from, 4);
+    return v;
+}
+
 /* Four int8 from any address. */
 TT_INLINE uint32_t tt_load_4(const int8_t *from) {
     uint32_t v;
