@@ -66,8 +66,8 @@ def random_calls(kernel: str, n: int) -> list[Call]:
 @pytest.mark.parametrize(
     ("board", "bits"),
     [
-        *(("m0", 16), ("m0", 8), ("m4f", 16), ("m7dp", 16), ("m3", 16), ("rv32", 16)),
-        *(("esp32", 16), ("esp32s2", 16)),
+        *(("m0", 16), ("m0", 8), ("m4f", 16), ("m4f", 8), ("m7dp", 16)),
+        *(("m3", 16), ("rv32", 16), ("esp32", 16), ("esp32s2", 16)),
     ],
     indirect=["board"],
 )
