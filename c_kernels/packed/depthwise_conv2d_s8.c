@@ -24,10 +24,10 @@ typedef struct {
  * |real| <= 256 unless the output is saturated, so that is 2^(8 + min(n, 6)) units. The reference
  * rounds twice, first by at most 2^-(n + 1). One unit on each side keeps ties out. |a * M| <= 2^30
  * and |out_zero| * 2^21 <= 2^28: nothing leaves 32 bits. If a does not fit int16, |real| >= 256,
- * which every clamp to int8 saturates. */
+ * which every clamp to int8 saturates; with n > 0 nothing wraps when the reference adds the zero point. */
 static tt_plane_scale scale_of(const tt_conv2d *p, int32_t multiplier, int32_t shift) {
     tt_plane_scale scale = {21, 31, 0, 0, 1 << 21}; /* nothing is known */
-    if (shift <= 0 && multiplier >= (1 << 30) && p->low == -128 && p->high == 127) {
+    if (shift < 0 && multiplier >= (1 << 30) && p->low == -128 && p->high == 127) {
         int32_t bits = tt_min(-shift, 6), pre = -shift - bits;
         int32_t rounded = (multiplier >> 16) + ((multiplier >> 15) & 1);
         int32_t below = (1 << (8 + bits)) + (pre < 14 ? 1 << (14 - pre) : 1) + 1;
