@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.sizes import Subject, kept, measure, subjects
+from bench.baseline import SIZES, kept
+from bench.sizes import Subject, measure, subjects
 
 SLACK = 1.02
 FEW = [
@@ -27,10 +28,10 @@ def subject(name: str) -> Subject:
 @pytest.mark.parametrize(("name", "targets"), FEW)
 def test_no_module_grows(name: str, targets: tuple[str, ...]) -> None:
     for target in targets:
-        size, before = measure(subject(name), target), kept()[name][target]
+        size, before = measure(subject(name), target), kept(SIZES)[name][target]
         for what in ("module", "stack"):
             assert getattr(size, what) <= SLACK * before[what], (
-                f"{what} of {name} on {target}; python -m bench.sizes --keep, if that is meant"
+                f"{what} of {name} on {target}; make size ARGS=--keep, if that is meant"
             )
 
 
