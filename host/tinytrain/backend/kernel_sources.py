@@ -12,7 +12,7 @@ FOLDERS = {
     "armv7m": ("packed",),
     "armv7emsp": ("armv7em", "packed"),
     "armv7emdp": ("armv7em", "packed"),
-    "rv32imc": ("packed",),
+    "rv32imc": ("rv32imc", "packed"),
     "xtensawin": ("packed",),
 }
 PORTABLE = "src"
