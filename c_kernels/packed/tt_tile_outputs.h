@@ -33,18 +33,18 @@ static inline __attribute__((always_inline)) uint32_t tt_tile_put(
 /* Outputs from sums [pixels][n] of one pixel or two, which lie `step` apart; returns what is noted. */
 static __attribute__((noinline)) uint32_t tt_tile_outputs(const tt_swar_scale *scales, int32_t n,
     const int32_t *sums, int32_t pixels, int8_t *y, int32_t step) {
-    const int32_t *next = sums + n;
+    const tt_swar_scale *s = scales, *end = s + n;
     uint32_t noted = 0;
-    for (int32_t c = 0; c < n; c++, y++) {
-        tt_swar_scale s = scales[c];
-        uint32_t bits = tt_tile_put(s, sums[c], y);
+    for (; s != end; s++, sums++, y++) {
+        tt_swar_scale scale = *s;
+        uint32_t bits = tt_tile_put(scale, *sums, y);
         if (bits != 0) {
-            noted |= bits << c;
+            noted |= bits << (s - scales);
         }
         if (pixels > 1) {
-            bits = tt_tile_put(s, next[c], y + step);
+            bits = tt_tile_put(scale, sums[n], y + step);
             if (bits != 0) {
-                noted |= bits << 16 << c;
+                noted |= bits << 16 << (s - scales);
             }
         }
     }

@@ -177,14 +177,14 @@ def build_module(board: str, kernels: Sequence[str], bits: int, out: Path) -> No
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(row.arch)
+        sources = kernel_sources(row.arch, core=row.core)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
             include_dirs(),
             row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *compact_sources(row.arch)],
+            compact=[binding, *compact_sources(row.arch, core=row.core)],
             core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )

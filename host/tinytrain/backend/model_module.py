@@ -31,12 +31,12 @@ def link_model(
     binding = sorted(mpy_module_dir().glob("*.c"))
     model = source / "model.c"
     return build_natmod(
-        [*binding, model, *kernel_sources(target, optimize)],
+        [*binding, model, *kernel_sources(target, optimize, core)],
         [source, mpy_module_dir(), *include_dirs()],
         target,
         out,
         work_dir,
-        compact=[*binding, model, *compact_sources(target, optimize)],
+        compact=[*binding, model, *compact_sources(target, optimize, core)],
         defines=defines(compiled),
         core=core,
         compiler=compiler,
