@@ -73,6 +73,10 @@ void tt_conv2d_s8_plain(const tt_conv2d *p, const int8_t *x, const int8_t *w, co
 void tt_conv2d_s32(
     const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias, int32_t *y) {
     const tt_window *win = &p->window;
+    if (tt_fully_connected(win)) {
+        tt_fully_connected_s32(p, x, w, bias, y);
+        return;
+    }
     int32_t sums[4];
     for (int32_t out_y = 0; out_y < win->out_h; out_y++) {
         for (int32_t out_x = 0; out_x < win->out_w; out_x++) {

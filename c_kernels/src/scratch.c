@@ -4,7 +4,8 @@
 #include "tt_windows.h"
 
 int32_t tt_conv2d_s8_scratch(const tt_conv2d *p) {
-    return tt_packing_bytes(tt_packing_of(&p->window));
+    const tt_window *w = &p->window;
+    return tt_takes_words(w) ? 4 * w->in_c : tt_packing_bytes(tt_packing_of(w));
 }
 
 int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {

@@ -5,7 +5,7 @@
 #ifndef TT_PACKING_H
 #define TT_PACKING_H
 
-#include "tt_arithmetic.h"
+#include "tt_windows.h"
 
 #define TT_PACKED_BYTES 2304 /* what packed weights may take */
 #define TT_PACKED_PIXELS 4   /* from so many on packing pays */
@@ -45,6 +45,13 @@ static inline tt_packing tt_packing_of(const tt_window *w) {
 
 static inline int32_t tt_packing_bytes(tt_packing k) {
     return k.groups * tt_group_bytes(k.pairs, k.depth) + (k.column ? k.depth : 0);
+}
+
+/* Whether a fully connected layer of a single row has its inputs as words. Not if it widens: what is
+ * nothing but such layers has little memory. */
+static inline int tt_takes_words(const tt_window *w) {
+    return tt_fully_connected(w) && (w->in_c & 3) == 0 && w->out_c >= 12 && w->out_c <= w->in_c &&
+           4 * w->in_c <= TT_PACKED_BYTES;
 }
 
 /* Whether the gradient of a convolution's input goes by tiles of four pixels: 1x1 kernels. */

@@ -25,7 +25,7 @@ SPEED, SIZE = OPTIMIZE = ("speed", "size")
 # Compiled for size in any case: what runs once a call, or for a small share of the time.
 COMPACT = (
     *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
-    *("cross_entropy", "mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
+    *("mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
