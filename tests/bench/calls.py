@@ -178,14 +178,14 @@ def build_module(
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(row.arch, SIZE if plain else SPEED)
+        sources = kernel_sources(row.arch, SIZE if plain else SPEED, row.core)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
             [MARK_H, *include_dirs()],
             row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *([] if plain else compact_sources(row.arch))],
+            compact=[binding, *([] if plain else compact_sources(row.arch, core=row.core))],
             core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
