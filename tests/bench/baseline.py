@@ -14,6 +14,7 @@ from typing import Any
 
 COUNTS = Path(__file__).parent / "baseline.json"
 SIZES = COUNTS.with_name("sizes.json")
+SLACK = 0.02
 
 Figures = dict[str, Any]
 
@@ -46,6 +47,15 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], levels: int = 2) -> F
     for key, value in new.items():
         both[key] = merged(both.get(key, {}), value, levels - 1) if levels and value else value
     return both
+
+
+def moved(found: Mapping[str, int], before: Mapping[str, int]) -> dict[str, str]:
+    """What is further from the kept figure than SLACK, worse or better."""
+    return {
+        name: f"{before[name]:,} -> {n:,}"
+        for name, n in found.items()
+        if abs(n - before[name]) > SLACK * before[name]
+    }
 
 
 def change(new: float, old: float | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.baseline import COUNTS, SIZES, Figures, kept
-from bench.published import PUBLISHED, WHOLE, WHOLE_TARGETS, target
+from bench.published import PUBLISHED, WHOLE, WHOLE_TARGETS, size_target, target
 from bench.run import BOARDS
 from bench.shapes import Shape, shapes
 from bench.whole import BOARDS as WHOLE_BOARDS
@@ -133,11 +133,18 @@ def share_table(model: str, kind: str, figures: Figures) -> str:
 def size_table(sizes: Figures) -> str:
     parts = ("kernels", "generated", "binding", "text", "module", "stack")
     rows = [
-        [f"{name}, {target}", *(f"{size[part]:,}" for part in parts)]
-        for name, targets in sizes.items()
-        for target, size in targets.items()
+        [f"{name}, {arch}", *(f"{size[part]:,}" for part in parts), size_goal(name, arch, size)]
+        for name, found in sizes.items()
+        for arch, size in found.items()
     ]
-    return markdown(["module, target", *parts], rows)
+    return markdown(["module", *parts, "target"], rows)
+
+
+def size_goal(name: str, arch: str, size: Mapping[str, int]) -> str:
+    if (limit := size_target(name, arch)) is None:
+        return ""
+    part, most = limit
+    return f"{part} {most:,}" if size[part] <= most else f"**{part} {most:,}**"
 
 
 def builder_table(figures: Figures) -> str:

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from bench.baseline import SIZES, Figures, change, committed, keep
 from bench.publish import publish
+from bench.published import size_target
 from support.shared import path_of
 from tinytrain.backend.model_module import link_model
 from tinytrain.backend.natmod import MERGED
@@ -128,15 +129,23 @@ def table(name: str, sizes: Mapping[str, Size], before: Figures, stack: bool) ->
     result = Table(title=name, title_justify="left")
     columns = ("stack",) if stack else ("kernels", "generated", "binding", "text", "module")
     result.add_column("target")
-    for heading in (*columns, "last commit", "change"):
+    for heading in (*columns, *(() if stack else ("target",)), "last commit", "change"):
         result.add_column(heading, justify="right")
     for target, size in sizes.items():
         values = asdict(size)
         old = before.get(name, {}).get(target, {}).get(columns[-1])
         numbers = [f"{values[column]:,}" for column in columns]
+        numbers += [] if stack else [goal(name, target, values)]
         moved = change(values[columns[-1]], old)
         result.add_row(target, *numbers, f"{old:,}" if old else "", moved)
     return result
+
+
+def goal(name: str, target: str, values: Mapping[str, int]) -> str:
+    if (limit := size_target(name, target)) is None:
+        return ""
+    part, bytes_ = limit
+    return f"{part} {bytes_:,}: {'met' if values[part] <= bytes_ else 'missed'}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,11 +6,9 @@ what the last commit does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
-from bench.baseline import COUNTS, kept
+from bench.baseline import COUNTS, kept, moved
 from bench.models import totals
 from bench.publish import PAGE, with_tables
 from bench.run import count
@@ -18,21 +16,12 @@ from bench.shapes import shapes
 from bench.whole import count as count_model
 from bench.whole import subjects
 
-SLACK = 0.02
-
-
-def compare(found: Mapping[str, int], before: Mapping[str, int]) -> None:
-    moved = {
-        name: f"{before[name]:,} -> {n:,}"
-        for name, n in found.items()
-        if abs(n - before[name]) > SLACK * before[name]
-    }
-    assert not moved, "make bench ARGS=--keep, if that is meant"
+MEANT = "make bench ARGS=--keep, if that is meant"
 
 
 @pytest.mark.parametrize("board", ["pico", "m4f", "rv32", "esp32"], indirect=True)
 def test_shapes_cost_what_they_did(board):
-    compare(count(board, shapes()), kept(COUNTS)["shapes"][board])
+    assert not moved(count(board, shapes()), kept(COUNTS)["shapes"][board]), MEANT
 
 
 @pytest.mark.parametrize(
@@ -41,9 +30,9 @@ def test_shapes_cost_what_they_did(board):
 def test_models_cost_what_they_did(board, model):
     subject = next(s for s in subjects() if s.name == model)
     found = totals(*count_model(subject.compiled(), board))
-    compare(found, kept(COUNTS)["models"][board][model])
+    assert not moved(found, kept(COUNTS)["models"][board][model]), MEANT
 
 
 def test_page_has_the_figures_that_are_kept():
     page = PAGE.read_text()
-    assert page == with_tables(page), "make bench ARGS=--keep writes them"
+    assert page == with_tables(page), "python -m bench.publish writes them"
