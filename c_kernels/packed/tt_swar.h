@@ -55,11 +55,6 @@ void tt_swar_tile_3(tt_swar_job *job);
 /* The output of a sum, as the reference computes it; + 256 if it was clamped. */
 int32_t tt_swar_exact(const tt_swar_job *job, int32_t channel, int32_t sum);
 
-/* Outputs of one channel, `step` bytes apart, from sums [n]; nothing is clamped but to int8. Returns
- * how many were done: the next one is not decided by the scale. */
-int32_t tt_swar_outputs(
-    const int32_t *sums, int32_t n, const tt_swar_scale *scale, int8_t *y, int32_t step);
-
 /* Fill in scales of n channels. */
 void tt_swar_scales(tt_swar_group *group, const tt_conv2d *p, const int32_t *multiplier,
     const int8_t *shift, int32_t n);
