@@ -167,10 +167,8 @@ void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const in
         return;
     }
     layer l = {p, x, w, bias, multiplier, shift, y, clip, tt_packing_of(win)};
-    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
     int rows = !l.packing.column && in_map(win) && ((uintptr_t)x & 3u) == 0u;
-    if (l.packing.pairs == 0 || win->out_c < 2 || tt_swar_too_small(w, win->out_c * taps) ||
-        (!rows && !l.packing.column)) {
+    if (l.packing.pairs == 0 || win->out_c < 2 || (!rows && !l.packing.column)) {
         tt_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
     }
