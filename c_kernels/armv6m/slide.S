@@ -11,16 +11,14 @@
     .equ SHAPE_ROW_STEP, 12
     .equ SHAPE_GROUPS, 16
     .equ SHAPE_GROUP_STEP, 20
-    .equ SHAPE_SCALE, 24
 
     .equ FRAME_COEFFICIENTS, 0
     .equ FRAME_ROW_STEP, 4
     .equ FRAME_NEXT, 8 /* from behind a group's words to the next one's */
     .equ FRAME_END, 12 /* of the sums */
     .equ FRAME_SUMS, 16
-    .equ FRAME_SCALE, 20
-    .equ FRAME_QUADS, 24
-    .equ FRAME_ENTRY, 28
+    .equ FRAME_QUADS, 20
+    .equ FRAME_ENTRY, 24
 
     .equ STEP_BYTES, 22 /* of the macro: where a row's first step is among four follows from it */
 
@@ -36,17 +34,6 @@
     add r11, r5
     muls r6, r2
     add r12, r6
-    .endm
-
-/* floor(sum * r7 / 2^15); r5 is 2 * r7 */
-    .macro scaled to, sum
-    mov r6, \sum
-    asrs \to, r6, #16
-    muls \to, r5
-    uxth r6, r6
-    muls r6, r7
-    lsrs r6, r6, #15
-    adds \to, \to, r6
     .endm
 
 /* r8: from behind a step's words to the next one's, r9-r12: sums, lr: end of the coefficients */
@@ -68,8 +55,6 @@ tt_slide:
     lsls r4, r4, #4
     adds r4, r4, r3
     str r4, [sp, #FRAME_END]
-    ldr r4, [r2, #SHAPE_SCALE]
-    str r4, [sp, #FRAME_SCALE]
     ldr r4, [r2, #SHAPE_N]
     ldr r5, [r2, #SHAPE_ROW_STEP]
     str r5, [sp, #FRAME_ROW_STEP]
@@ -139,17 +124,6 @@ tt_slide:
 .Lfinish:
     ldr r1, [sp, #FRAME_NEXT]
     adds r0, r0, r1
-    ldr r7, [sp, #FRAME_SCALE]
-    cmp r7, #0
-    blt .Ladd
-    lsls r5, r7, #1
-    scaled r1, r9
-    scaled r2, r10
-    scaled r3, r11
-    scaled r4, r12
-    ldr r6, [sp, #FRAME_SUMS]
-    b .Lstore
-.Ladd:
     ldr r6, [sp, #FRAME_SUMS]
     ldmia r6!, {r1, r2, r3, r4}
     subs r6, #16
@@ -157,7 +131,6 @@ tt_slide:
     add r2, r10
     add r3, r11
     add r4, r12
-.Lstore:
     stmia r6!, {r1, r2, r3, r4}
     str r6, [sp, #FRAME_SUMS]
     ldr r1, [sp, #FRAME_END]

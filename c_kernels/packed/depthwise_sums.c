@@ -46,8 +46,7 @@ OUTLINE void add_rows(const tt_conv2d_bwd_weight_params *p, tt_channel_rows k, i
     int32_t at_once = p->row_shift == 0 ? rows : 1;
     const int32_t *plane = dy + rows * win->out_w;
     tt_slide_shape shape = {win->out_w, 4 * win->stride_w, at_once,
-        4 * (win->stride_h * k.columns - win->out_w * win->stride_w), win->kernel_h, 4 * k.columns,
-        -1};
+        4 * (win->stride_h * k.columns - win->out_w * win->stride_w), win->kernel_h, 4 * k.columns};
     for (; rows > 0; rows -= at_once) {
         for (int32_t g = 0; g < k.groups; g++) {
             int32_t sums[4 * TT_MOST_TAP_ROWS];

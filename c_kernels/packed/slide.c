@@ -1,4 +1,4 @@
-/* The inner loop of depthwise gradients in C. */
+/* The inner loop of depthwise weight gradients in C. */
 #include "tt_slide.h"
 
 void tt_slide(
@@ -16,16 +16,9 @@ void tt_slide(
                 d += v[3] * f;
             }
         }
-        if (shape->scale < 0) {
-            sums[0] += a;
-            sums[1] += b;
-            sums[2] += c;
-            sums[3] += d;
-        } else {
-            sums[0] = tt_mul_shift15(a, (uint32_t)shape->scale);
-            sums[1] = tt_mul_shift15(b, (uint32_t)shape->scale);
-            sums[2] = tt_mul_shift15(c, (uint32_t)shape->scale);
-            sums[3] = tt_mul_shift15(d, (uint32_t)shape->scale);
-        }
+        sums[0] += a;
+        sums[1] += b;
+        sums[2] += c;
+        sums[3] += d;
     }
 }
