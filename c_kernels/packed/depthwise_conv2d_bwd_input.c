@@ -86,14 +86,11 @@ OUTLINE void pack_taps(const band *b, const int8_t *w) {
 /* The output's gradient in one channel. */
 OUTLINE void pack_plane(const band *b, const tt_mantissa *dy) {
     const tt_window *w = &b->p->window;
-    int32_t one = 1 << b->p->headroom, out_c = w->out_c, n = w->out_w * out_c;
-    int32_t *row = b->plane + b->packing.left;
-    const tt_mantissa *g = dy + b->top * n;
-    for (int32_t rows = b->bottom - b->top; rows > 0; rows--, row += b->packing.columns) {
-        int32_t *to = row;
-        for (const tt_mantissa *end = g + n; g < end; g += out_c) {
-            *to++ = *g * one;
-        }
+    int32_t size = (int32_t)sizeof(tt_mantissa), row = w->out_w * w->out_c;
+    tt_gather g = {b->p->headroom, size * w->out_c, size * row, w->out_w, b->bottom - b->top, 0, 0,
+        4 * (b->packing.columns - w->out_w)};
+    if (g.rows > 0) {
+        tt_gather_gradient(&g, dy + b->top * row, b->plane + b->packing.left);
     }
 }
 

@@ -6,6 +6,20 @@
 #include "tt_gradient.h"
 #include "tt_packing.h"
 
+/* Rows of one channel of a map to words: `columns` elements with `before` and `after` zeros around them;
+ * then `skip` bytes are left as they are. gather.S knows the offsets. */
+typedef struct {
+    int32_t operand;
+    int32_t step, row_step; /* bytes from an element to the next, and from row to row */
+    int32_t columns;
+    int32_t rows; /* not 0 */
+    int32_t before, after, skip;
+} tt_gather;
+
+/* mantissa * 2^operand, and input - operand. */
+void tt_gather_gradient(const tt_gather *g, const tt_mantissa *from, int32_t *to);
+void tt_gather_input(const tt_gather *g, const int8_t *from, int32_t *to);
+
 /* Rows of a channel's input gradient, all with the same taps; slide_input.S knows the offsets. What is
  * called a row of the plane is a row of the output's gradient. */
 typedef struct {
@@ -33,17 +47,21 @@ void tt_slide_input_rows(const tt_slide_input *job);
 /* min(4, columns) such sums, not scaled yet, to the mantissas from `to` on. */
 void tt_slide_put(const tt_slide_input *job, tt_mantissa *to, const int32_t *sums);
 
-/* n: coefficients of a row; step: bytes of the plane from one's to the next, row_step: from where a row ends
- * to where the next begins; group_step: from four sums to the next. */
+/* Some columns of a kernel's taps, and the rows of the output's gradient that they are multiplied with;
+ * slide_weights.S knows the offsets. */
 typedef struct {
-    int32_t n, step;
-    int32_t rows, row_step;
-    int32_t groups, group_step;
-} tt_slide_shape;
+    int32_t width;          /* of taps side by side: 3 or TT_WIDEST */
+    int32_t height;         /* rows of taps */
+    int32_t pitch;          /* bytes of the plane, from row to row */
+    int32_t columns, rows;  /* of the output's gradient, at least 1 */
+    int32_t step, row_step; /* bytes of the plane that one of them is further on */
+} tt_slide_taps;
 
-/* sums[i][r] += sum over rows y, k < n of plane[i][y][k][r] * coefficients[y][k], r < 4, i < groups, the
- * plane's words lying as the shape says. No sum on the way may leave int32. */
-void tt_slide(
-    const int32_t *plane, const int32_t *coefficients, const tt_slide_shape *shape, int32_t *sums);
+#define TT_WIDEST 5
+
+/* sums[ky][kx] = sum over y < rows, x < columns of dy[y][x] * plane[ky + y * row][kx + x * column].
+ * sums has room for two more. No sum on the way may leave int32. */
+void tt_slide_weights(
+    const tt_slide_taps *taps, const int32_t *plane, const int32_t *dy, int32_t *sums);
 
 #endif
