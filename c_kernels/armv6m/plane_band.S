@@ -33,9 +33,6 @@
     .equ FRAME_ENTRY, 68
     .equ FRAME_CLIP, 72
     .equ FRAME_BAND, 76
-    .equ FRAME_BYTES, 84
-
-    .equ TWO_TAPS_BYTES, 16
 
     .macro add_two
     muls r2, r4
@@ -101,7 +98,7 @@ tt_plane_band_outputs:
     mov r6, r10
     mov r7, r11
     push {r4-r7}
-    sub sp, #FRAME_BYTES
+    sub sp, #84
     str r0, [sp, #FRAME_BAND]
     movs r1, #BAND_SCALE
     adds r1, r1, r0
@@ -119,7 +116,7 @@ tt_plane_band_outputs:
 1:  adr r6, .Lrow
     movs r7, #7
     subs r7, r7, r3
-    lsls r7, r7, #3 /* TWO_TAPS_BYTES for every two of them */
+    lsls r7, r7, #3 /* 16 bytes of code for every two of them */
     adds r6, r6, r7
 2:  str r6, [sp, #FRAME_ENTRY]
     mov r12, r6
@@ -237,7 +234,7 @@ tt_plane_band_outputs:
     cmp r1, r2
     beq 2f
     b .Lpair
-2:  add sp, #FRAME_BYTES
+2:  add sp, #84
     pop {r4-r7}
     mov r8, r4
     mov r9, r5
