@@ -29,6 +29,9 @@ KERNELS = (
     "tt_conv2d_bwd_input__partial",
     "tt_conv2d_bwd_weight",
     "tt_depthwise_conv2d_bwd_weight",
+    "tt_clip_bwd",
+    "tt_grad_add",
+    "tt_average_pool2d_bwd",
     "tt_add_s8",
     "tt_softmax_cross_entropy",
 )
