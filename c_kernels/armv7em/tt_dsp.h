@@ -71,6 +71,17 @@ TT_INLINE int32_t tt_multiply_high(int32_t a, int32_t b) {
     return (int32_t)((int64_t)a * b >> 32);
 }
 
+/* The magnitudes of the elements of a gradient that a word holds: two of 16 or four of 8 bits. */
+TT_INLINE uint32_t tt_magnitudes(uint32_t v) {
+    uint32_t m;
+#if TT_GRADIENT_BITS == 16
+    __asm__("ssub16 %0, %2, %1\n\tsel %0, %0, %1" : "=&r"(m) : "r"(v), "r"(0));
+#else
+    __asm__("ssub8 %0, %2, %1\n\tsel %0, %0, %1" : "=&r"(m) : "r"(v), "r"(0));
+#endif
+    return m;
+}
+
 /* Two int16 from any even address. */
 TT_INLINE uint32_t tt_load_pair(const int16_t *from) {
     uint32_t v;

@@ -29,6 +29,11 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
     return tt_max(pixel, packed);
 }
 
+int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
+    const tt_window *w = &p->window;
+    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, tt_sum_rows_bytes(w));
+}
+
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     tt_channel_rows k = tt_channel_rows_of(&p->window);
     int32_t packed = k.rows == 0 ? 0 : tt_channel_words(&p->window, k);

@@ -155,6 +155,13 @@ static inline int32_t tt_correlation_pair_bytes(const tt_window *w) {
     return k.height == 0 ? 0 : 4 * (tt_correlation_taps(w) + sums) + plane;
 }
 
+/* The sums of four weights of some output channels, where inputs are packed for many. */
+#define TT_SUM_ROWS 32
+
+static inline int32_t tt_sum_rows_bytes(const tt_window *w) {
+    return w->out_h * w->out_w == 1 ? 0 : 16 * tt_min(w->out_c, TT_SUM_ROWS);
+}
+
 /* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many
  * rows of `columns` words of the input as their windows cover; 0 rows: too large. `groups`: of four taps
  * side by side; three or five at a time do not reach further, but for a kernel of four. */
