@@ -40,6 +40,13 @@ TT_INLINE uint32_t tt_multiply_pairs(uint32_t a, uint32_t b, uint32_t sum) {
     return result;
 }
 
+/* Each half of a + that of b, mod 2^16. */
+TT_INLINE uint32_t tt_add_pairs(uint32_t a, uint32_t b) {
+    uint32_t sum;
+    __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
 /* Four int8 from any address. */
 TT_INLINE uint32_t tt_load_4(const int8_t *from) {
     uint32_t v;

@@ -1,14 +1,15 @@
 /* How much scratch the kernels with variants for a target ask for. No target replaces this file:
  * the memory plan is the same everywhere. */
 #include "tt_packing.h"
+#include "tt_pairs.h"
 #include "tt_windows.h"
 
 int32_t tt_conv2d_s8_scratch(const tt_conv2d *p) {
-    return tt_packing_bytes(tt_packing_of(&p->window));
+    return tt_max(tt_packing_bytes(tt_packing_of(&p->window)), tt_pair_bytes(&p->window));
 }
 
 int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {
-    return tt_plane_bytes(&p->window);
+    return tt_max(tt_plane_bytes(&p->window), tt_pair_plane_bytes(&p->window));
 }
 
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
