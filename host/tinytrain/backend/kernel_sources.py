@@ -28,7 +28,7 @@ COMPACT = (
 # where it is in assembly, too
 COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
 # where a target's own file does more than pack
-FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("add", "conv2d_s8"))
+FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
 
 def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
