@@ -241,6 +241,10 @@ def add_s8(m: Maker) -> Args:
     for name in ("a", "b", "out"):
         p[f"{name}_multiplier"], p[f"{name}_shift"] = m.factors((-31, 0))
         p[f"{name}_zero"] = m.pick(-128, 127, m.int(-128, 127))
+    larger = m.pick(None, "a", "b")  # of the two scales: real layers have one
+    if larger is not None:
+        p |= {f"{larger}_multiplier": 2**30, f"{larger}_shift": 0}
+        p |= {"out_multiplier": m.int(2**30, INT32_MAX), "out_shift": m.pick(-23, -19, -17)}
     a, b = m.int8(n), m.int8(n)
     return [p, a, m.pick(a, b), m.pick(a, b, m.int8(n)), m.clip(n)]
 

@@ -30,6 +30,8 @@ COMPACT = (
 )
 # where it is in assembly, too
 COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+# where a target's own file does more than pack
+FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
 
 def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
@@ -48,7 +50,7 @@ def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[P
 
 def compact_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
     """Those of them that are compiled for size."""
-    names = (*COMPACT, *COMPACT_ON.get(target, ()))
+    names = {*COMPACT, *COMPACT_ON.get(target, ())} - {*FAST_ON.get(target, ())}
     sources = kernel_sources(target, optimize, core)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 
