@@ -29,7 +29,12 @@ COMPACT = (
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+COMPACT_ON = {
+    "armv6m": (
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
+        *("update_products", "row_sums"),
+    )
+}
 # where a target's own file does more than pack
 FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
