@@ -115,6 +115,12 @@ class Maker:
             window |= {f"pad_{before}": 0}
         return window
 
+    def pointwise(self) -> Params:
+        """A 1x1 kernel on a map."""
+        w = self.fully_connected() | {"in_h": self.int(1, 4), "in_w": self.pick(2, 5, 20)}
+        w["in_c"] = self.pick(w["in_c"], self.channels())
+        return w | {"out_h": w["in_h"], "out_w": w["in_w"]}
+
     def rate(self) -> NDArray[np.uint8]:
         mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
         words = [mantissa, self.int(-60, 0), self.int(-(2**31), INT32_MAX)]
@@ -185,6 +191,8 @@ def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
         case 7:
             return m.fully_connected()
+        case 6:
+            return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
