@@ -26,6 +26,12 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
     return tt_max(pixel, tt_correlation_bytes(&p->window));
 }
 
+int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
+    const tt_window *w = &p->window;
+    int32_t tiles = tt_takes_tiles(w) ? tt_weight_tile_bytes(w, p->channels) : 0;
+    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, tiles);
+}
+
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     tt_channel_rows k = tt_channel_rows_of(&p->window);
     int32_t packed = k.rows == 0 ? 0 : tt_channel_words(&p->window, k);

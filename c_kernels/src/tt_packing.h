@@ -62,6 +62,16 @@ static inline int tt_takes_tiles(const tt_window *w) {
            w->in_h * w->in_w > 1;
 }
 
+/* The gradients of pointwise weights go by tiles of output channels, for so many pixels and input channels at a
+ * time. */
+#define TT_TILE_PIXELS 64
+#define TT_TILE_CHANNELS 48
+
+static inline int32_t tt_weight_tile_bytes(const tt_window *w, int32_t channels) {
+    int32_t pixels = tt_min(TT_TILE_PIXELS, w->out_h * w->out_w);
+    return 4 * TT_TILE_ROWS * (pixels + tt_min(TT_TILE_CHANNELS, channels));
+}
+
 /* One channel of a depthwise convolution: `rows` rows of `columns` words of the map, two outputs in
  * each word. */
 typedef struct {
