@@ -123,7 +123,7 @@ class Maker:
     def pointwise(self) -> Params:
         """A 1x1 kernel on a map."""
         w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
-        height, width = self.int(1, 4), self.int(2, 5)
+        height, width = self.int(1, 4), self.pick(2, 3, 5, 20)
         return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
     def rate(self) -> NDArray[np.uint8]:
@@ -588,7 +588,10 @@ def conv2d_bwd_weight(m: Maker) -> Args:
         w |= {"in_h": 2, "in_w": 300, "in_c": 1, "kernel_h": 1, "kernel_w": 1, "out_c": 1}
         w |= {"stride_h": 1, "stride_w": 1, "pad_top": 0, "pad_left": 0, "out_h": 2, "out_w": 300}
     weights = m.weights(w["out_c"], *taps(w), w["in_c"])
-    return _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    args = _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    working = scratch(m, "tt_conv2d_bwd_weight", args[0])
+    args[-1] = working if args[3] is not None else np.append(args[-1], working)
+    return args
 
 
 @case
@@ -658,9 +661,7 @@ def _train_weight(m: Maker, args: Args, depthwise: bool) -> Args:
     t |= {"row_step": 1 if depthwise else taps_ * w["in_c"]}
     t |= {"group_step": w["out_c"] if depthwise else w["in_c"]}
     t["optimizer"], planes = _optimizer(m, rows * taps_ * t["run"], "int16", 127)
-    d = m.garbage(4 * taps_ * t["run"])
-    if depthwise:
-        d = scratch(m, "tt_depthwise_conv2d_bwd_weight", p)
+    d = scratch(m, f"tt_{'depthwise_' if depthwise else ''}conv2d_bwd_weight", p)
     params = {"gradient": p, "trained": t}
     return [params, dy, x, m.rate(), mantissa, exponent, weights, *planes, d]
 
