@@ -76,9 +76,9 @@ static int32_t pack_groups(const layer *l, int32_t first, int32_t *scratch) {
     for (int32_t n = 0; n < l->packing.groups && o + 1 < l->p->window.out_c; n++) {
         tt_swar_group *group = group_at(scratch, &l->packing, n);
         int32_t pairs = pairs_from(l, o);
-        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps,
-            l->bias != NULL ? l->bias + o : NULL);
-        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, 2 * pairs);
+        const int32_t *bias = l->bias != NULL ? l->bias + o : NULL;
+        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps, bias);
+        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, bias, taps, 2 * pairs);
         o += 2 * pairs;
     }
     return o;
