@@ -129,7 +129,7 @@ static inline int32_t tt_correlation_bytes(const tt_window *w) {
 
 /* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many
  * rows of `columns` words of the input as their windows cover; 0 rows: too large. `groups`: of four taps
- * side by side. */
+ * side by side; three or five at a time do not reach further, but for a kernel of four. */
 typedef struct {
     int32_t rows, columns, groups;
 } tt_channel_rows;
@@ -142,7 +142,8 @@ static inline int32_t tt_channel_words(const tt_window *w, tt_channel_rows k) {
 
 static inline tt_channel_rows tt_channel_rows_of(const tt_window *w) {
     int32_t groups = (w->kernel_w + 3) >> 2;
-    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + 4 * groups, groups};
+    int32_t taps = 4 * groups + (w->kernel_w == 4);
+    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + taps, groups};
     while (k.rows > 1 && 4 * tt_channel_words(w, k) > TT_PLANE_BYTES) {
         k.rows--;
     }

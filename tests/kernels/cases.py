@@ -87,7 +87,7 @@ class Maker:
     def channel_factors(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
         multiplier = self.array(n, 2**30, INT32_MAX, "int32")
         multiplier[self.rng.random(n) < 0.1] = 0  # dead channels
-        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30)), "int8")
+        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30), (-10, -5)), "int8")
 
     def low_high(self) -> Params:
         low = self.pick(-128, self.int(-128, 127))
