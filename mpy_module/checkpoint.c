@@ -158,7 +158,8 @@ static size_t tt_read_piece(tt_slots *slots, size_t slot, size_t number) {
 }
 
 /* The header at the start of the first piece. */
-static tt_verdict tt_judge(const tt_slots *slots, size_t length, tt_checkpoint_header *header) {
+static tt_verdict tt_judge_slot(
+    const tt_slots *slots, size_t length, tt_checkpoint_header *header) {
     memcpy(header, slots->piece, sizeof(*header));
     if (slots->device != MP_OBJ_NULL && header->magic + 1u <= 1u) {
         return TT_EMPTY; /* all bits 0 or 1: nothing was ever written */
@@ -189,7 +190,7 @@ static void tt_check_turn(const tt_slots *slots) {
 static tt_verdict tt_walk(tt_slots *slots, size_t slot, uint8_t *state) {
     tt_checkpoint_header header;
     size_t length = tt_read_piece(slots, slot, 0);
-    tt_verdict verdict = tt_judge(slots, length, &header);
+    tt_verdict verdict = tt_judge_slot(slots, length, &header);
     if (verdict != TT_VALID) {
         return verdict;
     }

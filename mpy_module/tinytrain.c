@@ -24,7 +24,9 @@ static void tt_types_init(tt_types *types) {
 }
 
 #if MICROPY_ENABLE_DYNRUNTIME
-mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
+/* Nothing else of what is compiled together with it has to be seen from outside. */
+__attribute__((externally_visible)) mp_obj_t mpy_init(
+    mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
 
 /* The type lives on the heap, held by the module and by its instances: the module has neither bss
  * nor initialised data, with which the loaders of some targets have trouble. */

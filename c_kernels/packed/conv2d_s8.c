@@ -76,9 +76,9 @@ static int32_t pack_groups(const layer *l, int32_t first, int32_t *scratch) {
     for (int32_t n = 0; n < l->packing.groups && o + 1 < l->p->window.out_c; n++) {
         tt_swar_group *group = group_at(scratch, &l->packing, n);
         int32_t pairs = pairs_from(l, o);
-        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps,
-            l->bias != NULL ? l->bias + o : NULL);
-        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, 2 * pairs);
+        const int32_t *bias = l->bias != NULL ? l->bias + o : NULL;
+        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps, bias);
+        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, bias, taps, 2 * pairs);
         o += 2 * pairs;
     }
     return o;
@@ -167,10 +167,8 @@ void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const in
         return;
     }
     layer l = {p, x, w, bias, multiplier, shift, y, clip, tt_packing_of(win)};
-    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
     int rows = !l.packing.column && in_map(win) && ((uintptr_t)x & 3u) == 0u;
-    if (l.packing.pairs == 0 || win->out_c < 2 || tt_swar_too_small(w, win->out_c * taps) ||
-        (!rows && !l.packing.column)) {
+    if (l.packing.pairs == 0 || win->out_c < 2 || (!rows && !l.packing.column)) {
         tt_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
     }

@@ -24,7 +24,9 @@ int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
 
 int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
     int32_t pixel = 4 * (p->window.in_c + p->window.out_c);
-    return tt_max(pixel, tt_correlation_bytes(&p->window));
+    int32_t packed =
+        tt_max(tt_correlation_bytes(&p->window), tt_correlation_pair_bytes(&p->window));
+    return tt_max(pixel, packed);
 }
 
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {

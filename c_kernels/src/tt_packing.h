@@ -127,6 +127,34 @@ static inline int32_t tt_correlation_bytes(const tt_window *w) {
     return k.height == 0 ? 0 : 4 * (w->kernel_h * w->kernel_w + sums + k.rows * k.columns);
 }
 
+/* The same with a plane of int16, of which two are multiplied at a time: so many pairs of taps for each row
+ * of the kernel and each parity of columns, once for even and once for odd inputs. */
+static inline int32_t tt_correlation_pairs(int32_t taps) {
+    return (taps >> 1) + 1;
+}
+
+/* Words of them. */
+static inline int32_t tt_correlation_taps(const tt_window *w) {
+    int32_t both = tt_correlation_pairs(w->kernel_w);
+    if (w->stride_w == 2) {
+        both =
+            tt_correlation_pairs((w->kernel_w + 1) >> 1) + tt_correlation_pairs(w->kernel_w >> 1);
+    }
+    return 2 * both * w->kernel_h;
+}
+
+/* Columns of the plane: even, the first may be one later, and the last pair of taps reaches further. */
+static inline int32_t tt_correlation_pitch(tt_correlation k) {
+    return (k.columns + 3) & ~1;
+}
+
+static inline int32_t tt_correlation_pair_bytes(const tt_window *w) {
+    tt_correlation k = tt_correlation_of(w);
+    int32_t sums = ((w->in_w + w->stride_w - 1) >> (w->stride_w - 1)) + 3;
+    int32_t plane = 2 * k.rows * tt_correlation_pitch(k);
+    return k.height == 0 ? 0 : 4 * (tt_correlation_taps(w) + sums) + plane;
+}
+
 /* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many
  * rows of `columns` words of the input as their windows cover; 0 rows: too large. `groups`: of four taps
  * side by side; three or five at a time do not reach further, but for a kernel of four. */

@@ -1,8 +1,9 @@
 """Kernel calls on emulated boards: a native module of the kernels, compiled as for a model.
 
 A call travels as an image: the kernel's index, which of its arguments are addresses, the arguments,
-then what they point to. The board runs it in place; afterwards it says what it cost and the CRC of
-all but scratch, which the same call on this machine must have too.
+then what they point to. The board runs it in place, between two marks at which the emulator notes
+what native code has cost so far (tt_mark.h), and says the CRC of all but scratch, which the same
+call on this machine must have too.
 """
 
 from __future__ import annotations
@@ -17,18 +18,26 @@ from typing import Any
 import drive
 import numpy as np
 
-from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources
+from tinytrain.backend.kernel_sources import (
+    SIZE,
+    SPEED,
+    compact_sources,
+    include_dirs,
+    kernel_sources,
+)
 from tinytrain.backend.natmod import build_natmod
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import Library
 from tinytrain.resources import mpy_module_dir
 
+MARK_H = Path(__file__).parent
 SCRATCH = ("scratch", "d")
-ROMFS_BYTES = 240_000
+ROMFS_BYTES = 240_000  # that the smallest board's memory holds besides
 
 BINDING = """
 #include "py/dynruntime.h"
 #include "tinytrain.h"
+#include "tt_mark.h"
 
 static uint32_t call(uint32_t which, const uintptr_t *a) {
     switch (which) {
@@ -45,7 +54,10 @@ static mp_obj_t run_image(mp_obj_t image) {
     for (uint32_t i = 0; i < 16u; i++) {
         a[i] = words[2u + i] + ((words[1] >> i & 1u) != 0u ? (uintptr_t)b.buf : 0u);
     }
-    return mp_obj_new_int_from_uint(call(words[0], a));
+    TT_MARK;
+    uint32_t result = call(words[0], a);
+    TT_MARK;
+    return mp_obj_new_int_from_uint(result);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(run_obj, run_image);
 
@@ -63,14 +75,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 
 SCRIPT = """
 import binascii, gc, tinykernels
-counting = {pico}
-if counting:
-    from machine import mem32
-    def counted():
-        return [mem32[0x4f000000 + 4 * i] & 0xffffffff for i in range(3)]
-    mem32[0x4f000000] = 1
-    tinykernels.run(bytearray(b"\\xff\\xff\\xff\\xff" + bytes(68)))  # no kernel
-    around = counted()
+tinykernels.run(bytearray(b"\\xff\\xff\\xff\\xff" + bytes(68)))  # no kernel
 with open("/rom/calls.bin", "rb") as f:
     head = bytearray(8)
     while f.readinto(head):
@@ -78,14 +83,8 @@ with open("/rom/calls.bin", "rb") as f:
         checked = int.from_bytes(head[4:], "little")
         image = bytearray(size)
         f.readinto(image)
-        if counting:
-            mem32[0x4f000000] = 1
-        if {really}:
-            tinykernels.run(image)
-        counts = counted() if counting else []
-        if counting and {really}:
-            counts[:2] = [n - m for n, m in zip(counts, around)][:2]
-        print(binascii.crc32(memoryview(image)[:checked]), *counts)
+        tinykernels.run(image)
+        print(binascii.crc32(memoryview(image)[:checked]))
         image = None
         gc.collect()
 """
@@ -158,8 +157,10 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
     return zlib.crc32(raw[: image.checked])
 
 
-def build_module(board: str, kernels: Sequence[str], bits: int, out: Path) -> None:
-    """tinykernels.mpy for a board, of these kernels."""
+def build_module(
+    board: str, kernels: Sequence[str], bits: int, out: Path, *, plain: bool = False
+) -> None:
+    """tinykernels.mpy for a board, of these kernels. plain: the portable C at -O2."""
     row = drive.find(board)
     cases = []
     for index, name in enumerate(kernels):
@@ -177,14 +178,14 @@ def build_module(board: str, kernels: Sequence[str], bits: int, out: Path) -> No
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(row.arch, core=row.core)
+        sources = kernel_sources(row.arch, SIZE if plain else SPEED, row.core)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
-            include_dirs(),
+            [MARK_H, *include_dirs()],
             row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *compact_sources(row.arch, core=row.core)],
+            compact=[binding, *([] if plain else compact_sources(row.arch, core=row.core))],
             core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
@@ -192,28 +193,19 @@ def build_module(board: str, kernels: Sequence[str], bits: int, out: Path) -> No
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the board made of a call. cycles, insns, stack: on the pico."""
+    """What the board made of a call. cycles: 0 where they are unknown."""
 
     crc: int
-    cycles: int = 0
-    insns: int = 0
-    stack: int = 0
+    insns: int
+    cycles: int
 
 
 def run_calls(
-    board: str, module: Path, images: Sequence[Image], *, really: bool = True, timeout: float = 600
-) -> tuple[list[Outcome], dict[str, int]]:
-    """Run the calls one after the other on fresh boards; and what the boards counted in all.
-
-    really: False to do everything but the calls, for what that alone costs.
-    """
-    outcomes: list[Outcome] = []
-    counts: dict[str, int] = {}
-    for batch in batches(images):
-        found, more = run_batch(board, module, batch, really, timeout)
-        outcomes += found
-        counts = {key: counts.get(key, 0) + n for key, n in more.items()}
-    return outcomes, counts
+    board: str, module: Path, images: Sequence[Image], *, timeout: float = 600
+) -> list[Outcome]:
+    """Run the calls one after the other, on fresh boards."""
+    found = (run_batch(board, module, batch, timeout) for batch in batches(images))
+    return [outcome for batch in found for outcome in batch]
 
 
 def batches(images: Sequence[Image]) -> Iterator[list[Image]]:
@@ -227,18 +219,24 @@ def batches(images: Sequence[Image]) -> Iterator[list[Image]]:
     yield batch
 
 
-def run_batch(
-    board: str, module: Path, images: Sequence[Image], really: bool, timeout: float
-) -> tuple[list[Outcome], dict[str, int]]:
+def run_batch(board: str, module: Path, images: Sequence[Image], timeout: float) -> list[Outcome]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (folder / "calls.bin").open("wb") as file:
             for image in images:
                 file.write(np.array([len(image.memory), image.checked], np.uint32).tobytes())
                 file.write(image.memory)
-        script = SCRIPT.format(pico=board == "pico", really=really)
-        result = drive.run(board, script, put=[module], romfs=folder, count=True, timeout=timeout)
+        result = drive.run(board, SCRIPT, put=[module], romfs=folder, count=True, timeout=timeout)
     if result.returncode:
         raise RuntimeError(f"{board}: {result.stderr}")
-    lines = [list(map(int, line.split())) for line in result.stdout.splitlines()]
-    return [Outcome(crc & 0xFFFFFFFF, *rest) for crc, *rest in lines], result.counts
+    around, *costs = differences(result.marks)
+    return [
+        Outcome(int(crc) & 0xFFFFFFFF, cost.insns - around.insns, cost.cycles - around.cycles)
+        for crc, cost in zip(result.stdout.split(), costs, strict=True)
+    ]
+
+
+def differences(marks: Sequence[drive.Mark]) -> list[drive.Mark]:
+    """From the first mark to the second, from the third to the fourth ..."""
+    pairs = zip(marks[::2], marks[1::2], strict=True)
+    return [drive.Mark(b.insns - a.insns, b.cycles - a.cycles) for a, b in pairs]

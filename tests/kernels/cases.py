@@ -120,6 +120,12 @@ class Maker:
             window |= {f"pad_{before}": 0}
         return window
 
+    def pointwise(self) -> Params:
+        """A 1x1 kernel on a map."""
+        w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
+        height, width = self.int(1, 4), self.int(2, 5)
+        return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
+
     def rate(self) -> NDArray[np.uint8]:
         mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
         words = [mantissa, self.int(-60, 0), self.int(-(2**31), INT32_MAX)]
@@ -190,6 +196,8 @@ def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
         case 7:
             return m.fully_connected()
+        case 5 | 6:
+            return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
@@ -200,7 +208,7 @@ def _depthwise_window(m: Maker) -> Params:
         w = m.window(1, 1) | {"in_w": 70, "out_w": 70, "stride_w": 1}
         w |= {"in_h": 12, "out_h": (11 + w["pad_top"]) // w["stride_h"] + 1}
         return w
-    return m.window(in_c, in_c * m.int(1, 3), m.pick(False, True), kernels=(3, 5, 7))
+    return m.window(in_c, in_c * m.int(1, 3), m.pick(False, True), m.pick((3, 5, 7), (6, 7, 8)))
 
 
 @case
@@ -489,9 +497,7 @@ def conv2d_bwd_input(m: Maker) -> Args:
 
 @case
 def conv2d_bwd_input__partial(m: Maker) -> Args:
-    w = m.fully_connected()
-    w |= {"in_c": m.channels(), "in_h": m.int(1, 4), "in_w": m.int(2, 5)}
-    w |= {"out_h": w["in_h"], "out_w": w["in_w"]}
+    w = m.pointwise()
     taken, index = _taken(m, w["in_c"])
     weights, trained = m.weights(w["out_c"], w["in_c"]), m.weights(w["out_c"], taken)
     most = 128 * w["out_c"]

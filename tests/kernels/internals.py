@@ -22,6 +22,7 @@ FUNCTIONS = {
     "requantize_s32": "int32_t a, int32_t b, int32_t c",
 }
 HEADERS = ("tt_exponential.h", "tt_gradient.h", "tt_update.h")
+FILES = ("gradient", "gradient_store", "clip_mantissas", "update")
 WRITER = """
     typedef struct { int32_t exponent; %s mantissa[]; } tt_grad;
     typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent, open, pitch, width;
@@ -54,7 +55,7 @@ def internals(narrow: bool, bits: int = 16) -> Any:
     return build_extension(
         "tt_internals",
         WRITER % f"int{bits}_t" + UPDATE + "\n".join(prototypes),
-        [sources_dir() / f"{n}.c" for n in ("gradient", "gradient_store", "update")],
+        [sources_dir() / f"{name}.c" for name in FILES],
         [include_dir(), sources_dir()],
         (f"-DTT_NARROW={int(narrow)}", f"-DTT_GRADIENT_BITS={bits}"),
         preamble="\n".join([f'#include "{name}"' for name in HEADERS] + wrappers),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tinytrain.errors import BuildError
@@ -14,6 +15,9 @@ from tinytrain.kernels.build_cache import program_identity
 from tinytrain.resources import cache_dir
 
 CORES = {"xtensawin": ("esp32", "esp32s2", "esp32s3")}  # the first is what a target means by itself
+
+# files may use each other's names for what is local
+_WHOLE = ("-fwhole-program", "-Wno-shadow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Toolchain:
     prefixes: beginnings of the programs' names, maybe with a folder; the first one found is taken.
     core: which of a target's chips, "" where all are alike. install: what a user without the
     compiler has to do. environment: what the programs need to be set. gnu: whether the compiler
-    knows gcc's own options.
+    knows gcc's own options. whole, prelude: more options, and what stands before them, for sources
+    that are compiled as one.
     """
 
     target: str
@@ -33,6 +38,8 @@ class Toolchain:
     core: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     gnu: bool = True
+    whole: tuple[str, ...] = _WHOLE
+    prelude: str = ""
 
     @property
     def prefix(self) -> str | None:
@@ -78,11 +85,15 @@ class Toolchain:
 
     def include_dir(self) -> Path:
         """The compiler's own headers (stdint.h and the like), the only ones a module needs."""
-        command = [self.find(), "-print-file-name=include"]
-        found = subprocess.run(
-            command, check=True, capture_output=True, text=True, env=self.surroundings()
-        )
-        return Path(found.stdout.strip())
+        return _include_dir(self.find(), tuple(self.environment.items()))
+
+
+@cache
+def _include_dir(compiler: str, environment: tuple[tuple[str, str], ...]) -> Path:
+    command = [compiler, "-print-file-name=include"]
+    surroundings = {**os.environ, **dict(environment)}
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=surroundings)
+    return Path(found.stdout.strip())
 
 
 _ARM = (("arm-none-eabi-",), "apt-get install gcc-arm-none-eabi")
@@ -121,7 +132,8 @@ def toolchain(target: str, core: str = "") -> Toolchain:
     if target == "xtensawin":
         return _xtensa(core)
     prefixes, flags, install = _ROWS[target]
-    return Toolchain(target, prefixes, tuple(flags.split()), install)
+    prelude = '#include "near_calls.h"' if target == "rv32imc" else ""
+    return Toolchain(target, prefixes, tuple(flags.split()), install, prelude=prelude)
 
 
 def _xtensa(core: str) -> Toolchain:
@@ -141,4 +153,6 @@ def _xtensa(core: str) -> Toolchain:
         "in tinytrain's repository",
         core,
         {"XTENSA_GNU_CONFIG": str(config)},  # which Espressif's compiler does not read
+        # calls are direct, and short, within a section only
+        whole=(*_WHOLE, "-fno-function-sections"),
     )
