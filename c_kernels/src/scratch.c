@@ -15,7 +15,7 @@ int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
     int32_t pixel = 4 * p->window.in_c, packed = 0;
     if (tt_takes_tiles(&p->window)) {
-        packed = 4 * TT_TILE_ROWS * p->window.out_c;
+        packed = tt_tile_bytes(p->window.out_c);
     } else if (tt_fully_connected(&p->window)) {
         packed = 8 * ((p->window.out_c + 1) & ~1);
     }

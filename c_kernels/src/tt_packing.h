@@ -54,8 +54,14 @@ static inline int tt_takes_words(const tt_window *w) {
            4 * w->in_c <= TT_PACKED_BYTES;
 }
 
-/* Whether the gradient of a convolution's input goes by tiles of four pixels: 1x1 kernels. */
-#define TT_TILE_ROWS 4
+/* Whether the gradient of a convolution's input goes by tiles of some pixels: 1x1 kernels. */
+#define TT_TILE_ROWS 6     /* at most */
+#define TT_TILE_BYTES 9216 /* what six rows may take; a target may do with four */
+
+static inline int32_t tt_tile_bytes(int32_t n) {
+    int32_t rows = 4 * TT_TILE_ROWS * n <= TT_TILE_BYTES ? TT_TILE_ROWS : 4;
+    return 4 * rows * n;
+}
 
 static inline int tt_takes_tiles(const tt_window *w) {
     return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&

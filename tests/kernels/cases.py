@@ -123,7 +123,7 @@ class Maker:
     def pointwise(self) -> Params:
         """A 1x1 kernel on a map."""
         w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
-        height, width = self.int(1, 4), self.int(2, 5)
+        height, width = self.int(1, 4), self.pick(2, 3, 5, 20)
         return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
     def rate(self) -> NDArray[np.uint8]:

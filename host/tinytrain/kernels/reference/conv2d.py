@@ -98,13 +98,18 @@ def conv2d_bwd_input(
 
 
 def conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: an input pixel, or four output pixels, or a single one's with indices."""
+    """Bytes of scratch: an input pixel, or some output pixels, or a single one's with indices."""
     w = p["window"]
     same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
     plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
     tiles = same and plain and w["in_h"] * w["in_w"] > 1
     even = (w["out_c"] + 1) // 2 * 2
-    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles, 8 * even * _fully_connected(w)))
+    return int(max(4 * w["in_c"], tile_bytes(w["out_c"]) * tiles, 8 * even * _fully_connected(w)))
+
+
+def tile_bytes(n: int) -> int:
+    """Six pixels of n int32, or four where those would take more than 9216 bytes."""
+    return 24 * n if 24 * n <= 9216 else 16 * n
 
 
 def conv2d_bwd_weight(

@@ -7,7 +7,12 @@ import numpy as np
 from tinytrain.kernels.memory import Bytes
 from tinytrain.kernels.reference.arithmetic import Array, Params
 from tinytrain.kernels.reference.channels import merge_channels_s8
-from tinytrain.kernels.reference.conv2d import conv2d_bwd_input, conv2d_s8, conv2d_s8_scratch
+from tinytrain.kernels.reference.conv2d import (
+    conv2d_bwd_input,
+    conv2d_s8,
+    conv2d_s8_scratch,
+    tile_bytes,
+)
 
 
 def _whole(window: Params, taken: int, index: Array | None, w: Array, trained: Array) -> Array:
@@ -64,5 +69,5 @@ def conv2d_bwd_input__partial(
 
 
 def conv2d_bwd_input__partial_scratch(p: Params) -> int:
-    """Bytes of scratch: four output pixels."""
-    return int(16 * p["gradient"]["window"]["out_c"])
+    """Bytes of scratch: some output pixels."""
+    return tile_bytes(p["gradient"]["window"]["out_c"])
