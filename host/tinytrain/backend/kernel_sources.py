@@ -26,7 +26,11 @@ COMPACT = (
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+COMPACT_ON = {
+    "armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums"),
+    "armv7emsp": ("depthwise_conv2d_s8",),
+    "armv7emdp": ("depthwise_conv2d_s8",),
+}
 # where a target's own file does more than pack
 FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
