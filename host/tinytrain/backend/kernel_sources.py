@@ -33,7 +33,9 @@ COMPACT_ON = {
     "armv6m": (
         *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
         *("update_products", "row_sums"),
-    )
+    ),
+    "armv7emsp": ("depthwise_conv2d_s8",),
+    "armv7emdp": ("depthwise_conv2d_s8",),
 }
 # where a target's own file does more than pack
 FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
