@@ -40,6 +40,33 @@ TT_INLINE uint32_t tt_multiply_pairs(uint32_t a, uint32_t b, uint32_t sum) {
     return result;
 }
 
+/* sum + the low half of a times the low, or the high, half of b. */
+TT_INLINE int32_t tt_multiply_low_low(uint32_t a, uint32_t b, int32_t sum) {
+    int32_t result;
+    __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+TT_INLINE int32_t tt_multiply_low_high(uint32_t a, uint32_t b, int32_t sum) {
+    int32_t result;
+    __asm__("smlabt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+/* Each half of a minus that of b, mod 2^16. */
+TT_INLINE uint32_t tt_subtract_pairs(uint32_t a, uint32_t b) {
+    uint32_t difference;
+    __asm__("ssub16 %0, %1, %2" : "=r"(difference) : "r"(a), "r"(b));
+    return difference;
+}
+
+/* Each half of a + that of b, mod 2^16. */
+TT_INLINE uint32_t tt_add_pairs(uint32_t a, uint32_t b) {
+    uint32_t sum;
+    __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
 /* The low halves of both, the high halves of both: low half from a. */
 TT_INLINE uint32_t tt_join_low(uint32_t a, uint32_t b) {
     uint32_t pair;

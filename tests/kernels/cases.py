@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_mantissa, library
+from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_exponent, grad_mantissa, library
 from tinytrain.kernels.memory import mantissa_bits
 from tinytrain.kernels.reference.windows import gather
 
@@ -194,9 +194,9 @@ def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Ar
 
 def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
-        case 7:
+        case 6 | 7:
             return m.fully_connected()
-        case 5 | 6:
+        case 4 | 5:
             return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
@@ -578,7 +578,11 @@ def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int
     rate = m.pick(m.rate(), m.rate(), None)
     used = 4 * n if rate is None else 4 * w["kernel_h"] * w["kernel_w"] * p["channels"]
     d = m.garbage(used)
-    return [p, dy, x, rate, *m.steps(w["out_c"]), weights, m.int8(n), d]
+    mantissa, exponent = m.steps(w["out_c"])
+    if rate is not None and m.pick(True, False):  # updates of some 2^-8 of an integer
+        shift = int(rate.view(np.int32)[1]) + grad_exponent(dy) + p["row_shift"] + 23
+        exponent = (-shift - m.rng.integers(14, 52, w["out_c"])).clip(-128, 127).astype(np.int8)
+    return [p, dy, x, rate, mantissa, exponent, weights, m.int8(n), d]
 
 
 @case
