@@ -3,8 +3,7 @@
  * Cortex-M0, with memory of one cycle: four inputs and 3 pairs of channels take 73 cycles for 24
  * multiply-accumulates. The sums live in high registers, T in r8-r10, H in r11, r12 and lr. With p =
  * a word of two weights * its input + the same of the next input, a product in two lanes,
- *     T += p + 2^15,  H += (p + 2^15) >> 16;  in the end low lane = T - 2^16 * H, high lane = H,
- * because two products of the low lane are below 2^15 in size.
+ *     T += p + TT_LANES,  H += (p + TT_LANES) >> 16;  in the end low lane = T - 2^16 * H, high lane = H.
  *
  * An output takes 24 cycles more. */
     .syntax unified
@@ -36,7 +35,7 @@
     adds r5, r6
     adds r5, r7
     add \t, r5
-    asrs r5, r5, #16
+    lsrs r5, r5, #16
     add \h, r5
     .endm
 
@@ -150,8 +149,7 @@ tt_swar_tile_\n:
     .if \n < 3
     adds r1, #(8 * (3 - \n))
     .endif
-    movs r7, #1
-    lsls r7, r7, #15
+    ldr r7, =0x7f007f00 /* TT_LANES */
 .Lquad_\n:
     ldmia r0!, {r2}
     sxtb r3, r2
@@ -234,6 +232,7 @@ tt_swar_tile_\n:
     .if \n > 2
     rare_pair \n, 4, 5, r10, lr
     .endif
+    .ltorg
     .size tt_swar_tile_\n, . - tt_swar_tile_\n
     .endm
 

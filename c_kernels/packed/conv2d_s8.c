@@ -162,11 +162,13 @@ static int in_map(const tt_window *w) {
 void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
     const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch) {
     const tt_window *win = &p->window;
+    if (tt_fully_connected(win)) {
+        tt_fully_connected_s8(p, x, w, bias, multiplier, shift, y, clip, scratch);
+        return;
+    }
     layer l = {p, x, w, bias, multiplier, shift, y, clip, tt_packing_of(win)};
-    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
     int rows = !l.packing.column && in_map(win) && ((uintptr_t)x & 3u) == 0u;
-    if (l.packing.pairs == 0 || win->out_c < 2 || tt_swar_too_small(w, win->out_c * taps) ||
-        (!rows && !l.packing.column)) {
+    if (l.packing.pairs == 0 || win->out_c < 2 || (!rows && !l.packing.column)) {
         tt_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
     }

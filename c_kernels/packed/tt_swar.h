@@ -4,11 +4,16 @@
  *     sum[c] = start + sum over depth of x * w[c]        (mod 2^32)
  * exactly, and writes clamp8(out_zero + requantize(sum)) as the reference has it.
  *
- * Exact sums need |w| <= 127: then two products of the low lane stay below 2^15. */
+ * A step adds up two products in either lane: from -2 * 128 * 127 to 2 * 128 * 128, a span of less than
+ * 2^16. TT_LANES makes both lanes positive, so that they can be told apart; what all steps add of it is
+ * taken off beforehand, in what sums start with. */
 #ifndef TT_SWAR_H
 #define TT_SWAR_H
 
 #include "tt_packing.h"
+
+#define TT_LANE 0x7f00u
+#define TT_LANES (TT_LANE << 16 | TT_LANE)
 
 /* How a channel's sums become outputs: a = sum >> pre in int16, or else the output is saturated;
  * floor((a * multiplier + low) / 2^21) and the same + width are the ends of an interval in which
@@ -50,11 +55,6 @@ void tt_swar_tile_3(tt_swar_job *job);
 /* The output of a sum, as the reference computes it; + 256 if it was clamped. */
 int32_t tt_swar_exact(const tt_swar_job *job, int32_t channel, int32_t sum);
 
-/* Outputs of one channel, `step` bytes apart, from sums [n]; nothing is clamped but to int8. Returns
- * how many were done: the next one is not decided by the scale. */
-int32_t tt_swar_outputs(
-    const int32_t *sums, int32_t n, const tt_swar_scale *scale, int8_t *y, int32_t step);
-
 /* Fill in scales of n channels. */
 void tt_swar_scales(tt_swar_group *group, const tt_conv2d *p, const int32_t *multiplier,
     const int8_t *shift, int32_t n);
@@ -63,6 +63,21 @@ void tt_swar_scales(tt_swar_group *group, const tt_conv2d *p, const int32_t *mul
  * `depth` elements; bias: of these channels, or NULL. */
 void tt_swar_pack(tt_swar_group *group, const tt_conv2d *p, int32_t pairs, int32_t depth,
     const int8_t *w, int32_t taps, const int32_t *bias);
+
+/* What T and H of a pair of channels start with: the inputs' zero point, the biases if any, and less than
+ * nothing for what every step adds to the lanes. sums: of the weights of either channel. */
+static inline void tt_swar_start(
+    int32_t *start, const tt_conv2d *p, const int32_t *sums, int32_t depth, const int32_t *bias) {
+    uint32_t steps = TT_LANE * ((uint32_t)depth >> 1);
+    uint32_t low = (uint32_t)(-p->in_zero * sums[0]) - steps;
+    uint32_t high = (uint32_t)(-p->in_zero * sums[1]) - steps;
+    if (bias != NULL) {
+        low += (uint32_t)bias[0];
+        high += (uint32_t)bias[1];
+    }
+    start[0] = (int32_t)(low + (high << 16));
+    start[1] = (int32_t)high;
+}
 
 /* Whether a weight is -128, which the lanes have no room for; w aligned to 4. */
 int32_t tt_swar_too_small(const int8_t *w, int32_t n);

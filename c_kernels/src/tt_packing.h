@@ -5,7 +5,7 @@
 #ifndef TT_PACKING_H
 #define TT_PACKING_H
 
-#include "tt_arithmetic.h"
+#include "tt_windows.h"
 
 #define TT_PACKED_BYTES 2304 /* what packed weights may take */
 #define TT_PACKED_PIXELS 4   /* from so many on packing pays */
@@ -45,6 +45,13 @@ static inline tt_packing tt_packing_of(const tt_window *w) {
 
 static inline int32_t tt_packing_bytes(tt_packing k) {
     return k.groups * tt_group_bytes(k.pairs, k.depth) + (k.column ? k.depth : 0);
+}
+
+/* Whether a fully connected layer of a single row has its inputs as words. Not if it widens: what is
+ * nothing but such layers has little memory. */
+static inline int tt_takes_words(const tt_window *w) {
+    return tt_fully_connected(w) && (w->in_c & 3) == 0 && w->out_c >= 12 && w->out_c <= w->in_c &&
+           4 * w->in_c <= TT_PACKED_BYTES;
 }
 
 /* Whether the gradient of a convolution's input goes by tiles of four pixels: 1x1 kernels. */
@@ -120,9 +127,44 @@ static inline int32_t tt_correlation_bytes(const tt_window *w) {
     return k.height == 0 ? 0 : 4 * (w->kernel_h * w->kernel_w + sums + k.rows * k.columns);
 }
 
+/* The same with a plane of int16, of which two are multiplied at a time: so many pairs of taps for each row
+ * of the kernel and each parity of columns, once for even and once for odd inputs. */
+static inline int32_t tt_correlation_pairs(int32_t taps) {
+    return (taps >> 1) + 1;
+}
+
+/* Words of them. */
+static inline int32_t tt_correlation_taps(const tt_window *w) {
+    int32_t both = tt_correlation_pairs(w->kernel_w);
+    if (w->stride_w == 2) {
+        both =
+            tt_correlation_pairs((w->kernel_w + 1) >> 1) + tt_correlation_pairs(w->kernel_w >> 1);
+    }
+    return 2 * both * w->kernel_h;
+}
+
+/* Columns of the plane: even, the first may be one later, and the last pair of taps reaches further. */
+static inline int32_t tt_correlation_pitch(tt_correlation k) {
+    return (k.columns + 3) & ~1;
+}
+
+static inline int32_t tt_correlation_pair_bytes(const tt_window *w) {
+    tt_correlation k = tt_correlation_of(w);
+    int32_t sums = ((w->in_w + w->stride_w - 1) >> (w->stride_w - 1)) + 3;
+    int32_t plane = 2 * k.rows * tt_correlation_pitch(k);
+    return k.height == 0 ? 0 : 4 * (tt_correlation_taps(w) + sums) + plane;
+}
+
+/* The sums of four weights of some output channels, where inputs are packed for many. */
+#define TT_SUM_ROWS 32
+
+static inline int32_t tt_sum_rows_bytes(const tt_window *w) {
+    return w->out_h * w->out_w == 1 ? 0 : 16 * tt_min(w->out_c, TT_SUM_ROWS);
+}
+
 /* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many
  * rows of `columns` words of the input as their windows cover; 0 rows: too large. `groups`: of four taps
- * side by side. */
+ * side by side; three or five at a time do not reach further, but for a kernel of four. */
 typedef struct {
     int32_t rows, columns, groups;
 } tt_channel_rows;
@@ -135,7 +177,8 @@ static inline int32_t tt_channel_words(const tt_window *w, tt_channel_rows k) {
 
 static inline tt_channel_rows tt_channel_rows_of(const tt_window *w) {
     int32_t groups = (w->kernel_w + 3) >> 2;
-    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + 4 * groups, groups};
+    int32_t taps = 4 * groups + (w->kernel_w == 4);
+    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + taps, groups};
     while (k.rows > 1 && 4 * tt_channel_words(w, k) > TT_PLANE_BYTES) {
         k.rows--;
     }

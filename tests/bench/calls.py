@@ -158,9 +158,10 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
 
 
 def build_module(
-    target: str, kernels: Sequence[str], bits: int, out: Path, *, plain: bool = False
+    board: str, kernels: Sequence[str], bits: int, out: Path, *, plain: bool = False
 ) -> None:
-    """tinykernels.mpy for an architecture, of these kernels. plain: the portable C at -O2."""
+    """tinykernels.mpy for a board, of these kernels. plain: the portable C at -O2."""
+    row = drive.find(board)
     cases = []
     for index, name in enumerate(kernels):
         function = declarations().function(name)
@@ -177,14 +178,15 @@ def build_module(
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(target, SIZE if plain else SPEED)
+        sources = kernel_sources(row.arch, SIZE if plain else SPEED, row.core)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
             [MARK_H, *include_dirs()],
-            target,
+            row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *([] if plain else compact_sources(target))],
+            compact=[binding, *([] if plain else compact_sources(row.arch, core=row.core))],
+            core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
 

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import drive
 from rich.console import Console
 from rich.table import Table
 
@@ -54,7 +53,7 @@ def _outcomes(board: str, some: Sequence[Shape], bits: int, plain: bool) -> list
         images = [make_image(compiled, kernels.index(s.call.kernel), s.call) for s in some]
         expected = [expected_crc(compiled, s.call, i) for s, i in zip(some, images, strict=True)]
         module = Path(name) / "tinykernels.mpy"
-        build_module(drive.find(board).arch, kernels, bits, module, plain=plain)
+        build_module(board, kernels, bits, module, plain=plain)
         outcomes = run_calls(board, module, images)
     for shape, outcome, crc in zip(some, outcomes, expected, strict=True):
         if outcome.crc != crc:

@@ -124,10 +124,10 @@ def build_marked(made: Compiled, board: str, kernels: str, out: Path) -> None:
         source = Path(name)
         (source / "model.h").write_text(made.source.header)
         (source / "model.c").write_text(marked(made.source.body))
-        compact = compact_sources(target, kernels) if kernels != PLAIN else []
+        compact = compact_sources(target, kernels, core) if kernels != PLAIN else []
         own = [*binding, source / "model.c"]
         build_natmod(
-            [*own, *kernel_sources(target, SIZE if kernels == PLAIN else kernels)],
+            [*own, *kernel_sources(target, SIZE if kernels == PLAIN else kernels, core)],
             [source, MARK_H, mpy_module_dir(), *include_dirs()],
             target,
             out,

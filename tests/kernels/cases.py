@@ -6,7 +6,7 @@ that meet the map) holds for every case, and the extremes that it allows are lik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,11 +96,16 @@ class Maker:
     def channels(self) -> int:
         return int(self.pick(1, 2, 3, 5, 8, 17))
 
-    def window(self, in_c: int, out_c: int, beyond: bool = False) -> Params:
-        """Kernels of 1 to 4, strides of 1 to 3, uneven padding; beyond: windows off the map too."""
+    def window(
+        self, in_c: int, out_c: int, beyond: bool = False, kernels: Sequence[int] = ()
+    ) -> Params:
+        """Kernels of 1 to 4 or these, strides of 1 to 3, uneven padding; beyond: windows off the
+        map too."""
         window = {"in_c": in_c, "out_c": out_c}
         for axis, before in (("h", "top"), ("w", "left")):
             size, kernel, stride = self.int(1, 7), self.int(1, 4), self.int(1, 3)
+            if kernels:
+                size, kernel = size + self.int(0, 3), self.pick(kernel, *kernels)
             pad = self.int(0, kernel - 1)
             out = self.int(1, (size - 1 + pad) // stride + 1 + beyond)
             window |= {f"in_{axis}": size, f"out_{axis}": out, f"kernel_{axis}": kernel}
@@ -114,6 +119,12 @@ class Maker:
             window |= {f"{what}_{axis}": 1 for what in ("in", "out", "kernel", "stride")}
             window |= {f"pad_{before}": 0}
         return window
+
+    def pointwise(self) -> Params:
+        """A 1x1 kernel on a map."""
+        w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
+        height, width = self.int(1, 4), self.int(2, 5)
+        return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
     def rate(self) -> NDArray[np.uint8]:
         mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
@@ -185,6 +196,8 @@ def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
         case 7:
             return m.fully_connected()
+        case 5 | 6:
+            return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
@@ -195,7 +208,7 @@ def _depthwise_window(m: Maker) -> Params:
         w = m.window(1, 1) | {"in_w": 70, "out_w": 70, "stride_w": 1}
         w |= {"in_h": 12, "out_h": (11 + w["pad_top"]) // w["stride_h"] + 1}
         return w
-    return m.window(in_c, in_c * m.int(1, 3), beyond=m.pick(False, True))
+    return m.window(in_c, in_c * m.int(1, 3), m.pick(False, True), m.pick((3, 5, 7), (6, 7, 8)))
 
 
 @case
@@ -214,6 +227,10 @@ def conv2d_s32(m: Maker) -> Args:
 @case
 def depthwise_conv2d_s8(m: Maker) -> Args:
     w = _depthwise_window(m)
+    for axis, before in (("h", "top"), ("w", "left")) if m.pick(True, False) else ():
+        first = m.int(0, w[f"out_{axis}"] - 1)  # a part of the outputs
+        w[f"out_{axis}"] -= first
+        w[f"pad_{before}"] -= first * w[f"stride_{axis}"]
     return _layer_s8(m, "tt_depthwise_conv2d_s8", w, m.weights(*taps(w), w["out_c"]))
 
 
@@ -224,6 +241,10 @@ def add_s8(m: Maker) -> Args:
     for name in ("a", "b", "out"):
         p[f"{name}_multiplier"], p[f"{name}_shift"] = m.factors((-31, 0))
         p[f"{name}_zero"] = m.pick(-128, 127, m.int(-128, 127))
+    larger = m.pick(None, "a", "b")  # of the two scales: real layers have one
+    if larger is not None:
+        p |= {f"{larger}_multiplier": 2**30, f"{larger}_shift": 0}
+        p |= {"out_multiplier": m.int(2**30, INT32_MAX), "out_shift": m.pick(-23, -19, -17)}
     a, b = m.int8(n), m.int8(n)
     return [p, a, m.pick(a, b), m.pick(a, b, m.int8(n)), m.clip(n)]
 
@@ -480,9 +501,7 @@ def conv2d_bwd_input(m: Maker) -> Args:
 
 @case
 def conv2d_bwd_input__partial(m: Maker) -> Args:
-    w = m.fully_connected()
-    w |= {"in_c": m.channels(), "in_h": m.int(1, 4), "in_w": m.int(2, 5)}
-    w |= {"out_h": w["in_h"], "out_w": w["in_w"]}
+    w = m.pointwise()
     taken, index = _taken(m, w["in_c"])
     weights, trained = m.weights(w["out_c"], w["in_c"]), m.weights(w["out_c"], taken)
     most = 128 * w["out_c"]

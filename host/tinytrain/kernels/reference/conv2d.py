@@ -54,9 +54,17 @@ def conv2d_s8(
     put_clamped(v, p["low"], p["high"], view(y, np.int8, output_shape(window)), clip)
 
 
+def _fully_connected(w: Params) -> bool:
+    sizes = [w[f"{what}_{axis}"] for what in ("in", "out", "kernel") for axis in "hw"]
+    return {*sizes} == {1} and w["pad_top"] == w["pad_left"] == 0
+
+
 def conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied."""
+    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied; of a
+    single row, unless it widens, its inputs as words."""
     w = p["window"]
+    if _fully_connected(w) and 12 <= w["out_c"] <= w["in_c"] <= 576 and w["in_c"] % 4 == 0:
+        return int(4 * w["in_c"])
     depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
     sizes = {n: 120 + 4 * n * depth for n in (3, 2, 1)}
     if w["out_h"] * w["out_w"] < 4 or sizes[1] > 2304:
@@ -95,9 +103,8 @@ def conv2d_bwd_input_scratch(p: Params) -> int:
     same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
     plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
     tiles = same and plain and w["in_h"] * w["in_w"] > 1
-    single = plain and all(w[f"in_{a}"] == w[f"out_{a}"] == 1 for a in "hw")
     even = (w["out_c"] + 1) // 2 * 2
-    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles, 8 * even * single))
+    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles, 8 * even * _fully_connected(w)))
 
 
 def conv2d_bwd_weight(
