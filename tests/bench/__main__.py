@@ -17,6 +17,7 @@ from pathlib import Path
 from bench import builder, models, run, whole
 from bench.baseline import COUNTS, Figures, keep, merged
 from bench.publish import publish
+from tinytrain.backend.kernel_sources import PLAIN
 
 PARTS = ("shapes", "models", "plain", "flash", "builder")
 ALL = tuple(whole.BOARDS)
@@ -32,7 +33,7 @@ def measure(part: str, boards: Sequence[str], only: Sequence[str]) -> Figures:
             return models.measure(boards, chosen, (models.by_layer, models.by_kernel))
         case "plain":
             found = run.measure(kernels, only, plain=True)
-            return merged(found, models.measure(boards, chosen, (), kernels=whole.PLAIN))
+            return merged(found, models.measure(boards, chosen, (), kernels=PLAIN))
         case "flash" if "pico" in boards:
             return models.measure(["pico"], chosen, (), xip=models.FLASH_MISS)
         case "builder" if not only:

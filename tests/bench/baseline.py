@@ -45,7 +45,8 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], levels: int = 2) -> F
     """New figures beside old ones, which they replace by section, board and shape or model."""
     both = dict(old)
     for key, value in new.items():
-        both[key] = merged(both.get(key, {}), value, levels - 1) if levels and value else value
+        inside = levels > 0 and isinstance(value, Mapping)
+        both[key] = merged(both.get(key, {}), value, levels - 1) if inside else value
     return both
 
 
