@@ -116,13 +116,6 @@ TT_INLINE uint32_t tt_load_pair(const int16_t *from) {
     return v;
 }
 
-/* Each half of a + that of b, mod 2^16. */
-TT_INLINE uint32_t tt_add_pairs(uint32_t a, uint32_t b) {
-    uint32_t sum;
-    __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
-    return sum;
-}
-
 /* add + floor((a * b + 2^31) / 2^32), mod 2^32. */
 TT_INLINE int32_t tt_multiply_add_high(int32_t a, int32_t b, int32_t add) {
     int32_t sum;

@@ -794,6 +794,5 @@ def _of_params(kernel: Case) -> Case:
 
 
 for _name in list(CASES):
-    for _asked in (f"{_name}_scratch", f"{_name}_lead"):
-        if _asked in library().declarations.functions:
-            CASES[_asked] = _of_params(CASES[_name])
+    if f"{_name}_lead" in library().declarations.functions:
+        CASES[f"{_name}_lead"] = _of_params(CASES[_name])
