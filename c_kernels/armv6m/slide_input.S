@@ -31,7 +31,7 @@
     .equ FRAME_ENTRY, 24
     .equ FRAME_SCALE, 28
     .equ FRAME_SHIFT, 32
-    .equ FRAME_LIMIT, 36 /* magnitudes are below, or 0: nothing is stored here */
+    .equ FRAME_LIMIT, 36 /* magnitudes are below; 0 if there are not four columns */
     .equ FRAME_TO, 40    /* mantissas */
     .equ FRAME_STEP, 44
     .equ FRAME_LAST, 48 /* where the last group of a row begins */
@@ -40,6 +40,7 @@
     .equ FRAME_ROW, 60    /* the same as an address */
     .equ FRAME_TO_ROW, 64 /* the row's first mantissa */
     .equ FRAME_ROWS, 68   /* to come */
+    .equ FRAME_FITS, 72   /* the limit in any case */
 
     .equ MOST_TAPS, 7
     .equ STEP_BYTES, 22
@@ -346,6 +347,23 @@ tt_slide_input_rows:
     pop {r4-r7, pc}
 
 .Lput: /* what does not fit, or is less than four */
+    ldr r5, [sp, #FRAME_FITS]
+    cmp r6, r5
+    bhs 6f
+    ldr r0, [sp, #FRAME_JOB]
+    ldr r5, [r0, #JOB_COLUMNS]
+    ldr r0, [sp, #FRAME_TO]
+    ldr r6, [sp, #FRAME_STEP]
+    store r1, r0
+    subs r5, #1
+    beq .Lstored
+    store r2, r0, r6
+    subs r5, #1
+    beq .Lstored
+    adds r0, r0, r6
+    store r3, r0, r6
+    b .Lstored
+6:
     mov r0, sp
     mov r1, r9
     mov r2, r10
@@ -374,14 +392,15 @@ tt_slide_input_rows:
     ldr r3, [r1, #WRITER_LIMIT]
 #if TT_GRADIENT_BITS == 8
     cmp r2, #0 /* rounding adds up to 1 */
-    bgt 6f
+    bgt 7f
 #endif
     adds r3, #1
-6:  ldr r2, [r0, #JOB_COLUMNS]
+7:  str r3, [sp, #FRAME_FITS]
+    ldr r2, [r0, #JOB_COLUMNS]
     cmp r2, #4
-    bge 7f
+    bge 8f
     movs r3, #0
-7:  str r3, [sp, #FRAME_LIMIT]
+8:  str r3, [sp, #FRAME_LIMIT]
     bx lr
 #if TT_GRADIENT_BITS == 8
     .ltorg
