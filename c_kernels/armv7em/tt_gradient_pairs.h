@@ -9,7 +9,7 @@ typedef struct {
     int32_t stride, pairs, columns;
 } tt_pair_tile;
 
-/* sums[c][r] = sum over k < 2 * pairs of g[k / 2][r].half[k & 1] * w[k * stride + c], r < PIXELS,
+/* sums[c][r] = sum over k < 2 * pairs of g[k / 2][r].half[k & 1] * w[k * stride + c], r < 4,
  * c < 2 * columns; no sum may leave int32. */
 void tt_gradient_pairs(const uint32_t *g, const int8_t *w, const tt_pair_tile *tile, int32_t *sums);
 
