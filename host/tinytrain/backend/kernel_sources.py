@@ -26,7 +26,12 @@ COMPACT = (
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+COMPACT_ON = {
+    "armv6m": (
+        *("depthwise_conv2d_s8", "update_products", "row_sums"),
+        *("conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
+    )
+}
 
 
 def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
