@@ -33,7 +33,7 @@ COMPACT = (
 COMPACT_ON = {
     "armv6m": (
         *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
-        *("update_products", "row_sums"),
+        *("update_products", "row_sums", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
     ),
     "armv7emsp": ("depthwise_conv2d_s8",),
     "armv7emdp": ("depthwise_conv2d_s8",),
