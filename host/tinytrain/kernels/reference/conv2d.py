@@ -60,20 +60,21 @@ def _fully_connected(w: Params) -> bool:
 
 
 def conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied; of a
-    single row, unless it widens, its inputs as words."""
+    """Bytes of scratch: packed groups of at most 2304 bytes, or one of 4736, and windows where they
+    are copied, up to 8 of 640 bytes or one; of a single row, unless it widens, its inputs as words."""
     w = p["window"]
     if _fully_connected(w) and 12 <= w["out_c"] <= w["in_c"] <= 576 and w["in_c"] % 4 == 0:
         return int(4 * w["in_c"])
     depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
     sizes = {n: 120 + 4 * n * depth for n in (3, 2, 1)}
-    if w["out_h"] * w["out_w"] < 4 or sizes[1] > 2304:
+    if w["out_h"] * w["out_w"] < 4 or sizes[1] > 4736:
         return 0
-    pairs = next(n for n in (3, 2, 1) if sizes[n] <= 2304)
+    pairs = next(n for n in (3, 2, 1) if sizes[n] <= 4736)
     if w["kernel_h"] * w["kernel_w"] == 1 and w["in_c"] % 4 == 0:
         return int(sizes[pairs])
-    groups = min(-(-w["out_c"] // (2 * pairs)), 2304 // sizes[pairs])
-    return int(sizes[pairs] * groups + depth)
+    groups = min(-(-w["out_c"] // (2 * pairs)), max(2304 // sizes[pairs], 1))
+    windows = max(min(w["out_w"], 640 // depth, 8), 1)
+    return int(sizes[pairs] * groups + windows * depth)
 
 
 def conv2d_s32(p: Params, x: Array, w: Array, bias: Array | None, y: Array) -> None:
