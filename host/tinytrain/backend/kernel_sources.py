@@ -23,7 +23,8 @@ SPEED, SIZE = OPTIMIZE = ("speed", "size")
 COMPACT = (
     *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
     *("mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
-    *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
+    # what runs for every pixel, or weight, is in other files
+    *("conv2d_s8", "swar", "swar_pack", "fully_connected"),
 )
 # where it is in assembly, too
 COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
