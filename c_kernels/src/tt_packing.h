@@ -8,16 +8,20 @@
 #include "tt_windows.h"
 
 #define TT_PACKED_BYTES 2304 /* what packed weights may take */
-#define TT_PACKED_PIXELS 4   /* from so many on packing pays */
-#define TT_GROUP_WORDS 30    /* of a group, besides its weights */
+#define TT_GROUP_BYTES 4736  /* what those of many inputs may take */
+#define TT_WINDOW_BYTES 640  /* what windows may take, unless a single one takes more */
+#define TT_MOST_WINDOWS 8
+#define TT_PACKED_PIXELS 4 /* from so many on packing pays */
+#define TT_GROUP_WORDS 30  /* of a group, besides its weights */
 
 /* The weights of a convolution: 2 * pairs output channels make a group of depth * pairs words;
- * `groups` of them are packed at a time. `column`: a window is copied to int8 [depth] first. */
+ * `groups` of them are packed at a time. windows: so many of a row are copied to int8 [depth] at a time,
+ * 0: the pixels are read in place. */
 typedef struct {
     int32_t depth; /* elements of a window, rounded up to 4 */
     int32_t pairs; /* 3 to 1, or 0: nothing is packed */
     int32_t groups;
-    int32_t column;
+    int32_t windows;
 } tt_packing;
 
 static inline int32_t tt_group_bytes(int32_t pairs, int32_t depth) {
@@ -27,24 +31,31 @@ static inline int32_t tt_group_bytes(int32_t pairs, int32_t depth) {
 static inline tt_packing tt_packing_of(const tt_window *w) {
     int32_t taps = w->kernel_h * w->kernel_w;
     tt_packing k = {(taps * w->in_c + 3) & ~3, 0, 0, 0};
-    if (w->out_h * w->out_w < TT_PACKED_PIXELS || tt_group_bytes(1, k.depth) > TT_PACKED_BYTES) {
+    if (w->out_h * w->out_w < TT_PACKED_PIXELS || tt_group_bytes(1, k.depth) > TT_GROUP_BYTES) {
         return k;
     }
-    k.column = taps > 1 || (w->in_c & 3) != 0;
+    if (taps > 1 || (w->in_c & 3) != 0) {
+        k.windows = 1;
+        int32_t most = tt_min(w->out_w, TT_MOST_WINDOWS);
+        while (k.windows < most && (k.windows + 1) * k.depth <= TT_WINDOW_BYTES) {
+            k.windows++;
+        }
+    }
     k.pairs = 3;
-    while (tt_group_bytes(k.pairs, k.depth) > TT_PACKED_BYTES) {
+    while (tt_group_bytes(k.pairs, k.depth) > TT_GROUP_BYTES) {
         k.pairs--;
     }
     int32_t group = tt_group_bytes(k.pairs, k.depth), packed = 0;
     do { /* several groups only save copying windows again */
         k.groups++;
         packed += group;
-    } while (k.column && 2 * k.pairs * k.groups < w->out_c && packed + group <= TT_PACKED_BYTES);
+    } while (
+        k.windows > 0 && 2 * k.pairs * k.groups < w->out_c && packed + group <= TT_PACKED_BYTES);
     return k;
 }
 
 static inline int32_t tt_packing_bytes(tt_packing k) {
-    return k.groups * tt_group_bytes(k.pairs, k.depth) + (k.column ? k.depth : 0);
+    return k.groups * tt_group_bytes(k.pairs, k.depth) + k.windows * k.depth;
 }
 
 /* Whether a fully connected layer of a single row has its inputs as words. Not if it widens: what is

@@ -27,7 +27,8 @@ PLAIN = "plain"  # the portable ones, for speed: what the others are measured ag
 COMPACT = (
     *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
     *("mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
-    *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
+    # what runs for every pixel, or weight, is in other files
+    *("conv2d_s8", "swar", "swar_pack", "fully_connected"),
 )
 # where it is in assembly, too
 COMPACT_ON = {
