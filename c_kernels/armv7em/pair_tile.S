@@ -62,10 +62,11 @@
     orr r2, r2, r0
     strb r2, [lr]
     lsrs r0, r0, #8
-    ittt ne
-    ldrbne r2, [lr, #1]
-    orrne r2, r2, r0
-    strbne r2, [lr, #1]
+    beq 7f
+    ldrb r2, [lr, #1]
+    orr r2, r2, r0
+    strb r2, [lr, #1]
+7:
     .endm
 
     .section .text.tt_pair_tiles, "ax", %progbits
@@ -74,7 +75,21 @@
     .thumb_func
 tt_pair_tiles:
     push {r4-r11, lr}
-    ldmia r0, {r1-r8}
+    ldmia r0, {r1-r6}
+6:  ldr r7, [r1], #4
+    ldr r8, [r2], #4
+    sxtab16 r9, r4, r7
+    sxtab16 r10, r4, r8
+    sxtab16 r11, r4, r7, ror #8
+    sxtab16 r12, r4, r8, ror #8
+    stmia r6!, {r9-r12}
+    subs r3, #1
+    bne 6b
+    adds r0, #16
+    mov r3, r6
+    ldmia r0, {r1, r2, r4-r8}
+    add r5, r5, r4
+    sub r8, r4, r8
     sub r9, r3, r2
     adr r10, 2f
     tst r9, #16 /* four inputs of the last eight are missing */
@@ -142,23 +157,3 @@ tt_pair_tiles:
     note
     b 4b
     .size tt_pair_tiles, . - tt_pair_tiles
-
-/* r6, r7, r8, r12: what both pixels have in bytes 0 and 2, then 1 and 3 */
-    .section .text.tt_pair_inputs, "ax", %progbits
-    .global tt_pair_inputs
-    .type tt_pair_inputs, %function
-    .thumb_func
-tt_pair_inputs:
-    push {r4-r8, lr}
-    ldr lr, [sp, #24]
-1:  ldr r4, [r0], #4
-    ldr r5, [r1], #4
-    sxtab16 r6, r3, r4
-    sxtab16 r7, r3, r5
-    sxtab16 r8, r3, r4, ror #8
-    sxtab16 r12, r3, r5, ror #8
-    stmia lr!, {r6, r7, r8, r12}
-    subs r2, #1
-    bne 1b
-    pop {r4-r8, pc}
-    .size tt_pair_inputs, . - tt_pair_inputs
