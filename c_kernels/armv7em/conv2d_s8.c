@@ -1,5 +1,4 @@
 /* Convolution to int8, two pixels and four channels at a time: tt_pair_tile.h. */
-#include "tt_dsp.h"
 #include "tt_pair_tile.h"
 #include "tt_plain.h"
 
@@ -32,24 +31,21 @@ static int can_pair(const layer *l) {
 
 /* The group of channels o to o + 3; returns where the next one may lie. */
 static tt_pair_group *expand_group(const layer *l, int32_t o, tt_pair_group *group) {
-    int32_t taps = l->taps;
-    uint32_t *to = group->weights;
+    int32_t taps = l->taps, whole = taps >> 2, rest = taps & 3;
     const int8_t *w = l->w + o * taps;
-    for (int32_t k = 0; k < l->packing.depth; k += 4, to += 8, w += 4) {
-        const int8_t *row = w;
-        for (int32_t c = 0; c < 4; c++, row += taps) {
-            uint32_t v = 0;
-            if (k + 4 <= taps) {
-                v = tt_load_4(row);
-            } else {
-                for (int32_t i = taps - k; i > 0; i--) {
-                    v = v << 8 | (uint8_t)row[i - 1];
-                }
+    uint32_t *to = group->weights + 8 * whole;
+    if (whole > 0) {
+        tt_pair_weights(w, taps, whole, group->weights);
+    }
+    if (rest > 0) { /* zeros behind them */
+        int8_t last[4][4];
+        for (int32_t c = 0; c < 4; c++) {
+            for (int32_t i = 0; i < 4; i++) {
+                last[c][i] = i < rest ? w[c * taps + 4 * whole + i] : 0;
             }
-            uint32_t even = tt_even_bytes(v), odd = tt_odd_bytes(v);
-            to[c] = tt_add_pairs(even, even);
-            to[4 + c] = tt_add_pairs(odd, odd);
         }
+        tt_pair_weights(last[0], 4, 1, to);
+        to += 8;
     }
     tt_pair_scale *scales = (tt_pair_scale *)(void *)to;
     for (int32_t c = 0; c < 4; c++, o++) {

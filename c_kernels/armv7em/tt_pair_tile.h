@@ -37,6 +37,9 @@ typedef struct {
 
 void tt_pair_tiles(const tt_pair_job *job);
 
+/* Four channels' weights, `stride` bytes apart, n > 0 words of each, as a group has them. */
+void tt_pair_weights(const int8_t *w, int32_t stride, int32_t n, uint32_t *to);
+
 /* Whether the outputs of a channel of so many taps are what this arithmetic makes of them; scale is
  * filled in then. */
 int32_t tt_pair_scale_of(const tt_conv2d *p, int32_t taps, int32_t bias, int32_t multiplier,

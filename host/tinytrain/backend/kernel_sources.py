@@ -31,8 +31,6 @@ COMPACT_ON = {
     "armv7emsp": ("depthwise_conv2d_s8",),
     "armv7emdp": ("depthwise_conv2d_s8",),
 }
-# where a target's own file does more than pack
-FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
 
 def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
@@ -47,7 +45,7 @@ def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
 
 def compact_sources(target: str, optimize: str = SPEED) -> list[Path]:
     """Those of them that are compiled for size."""
-    names = {*COMPACT, *COMPACT_ON.get(target, ())} - {*FAST_ON.get(target, ())}
+    names = (*COMPACT, *COMPACT_ON.get(target, ()))
     sources = kernel_sources(target, optimize)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 
