@@ -39,8 +39,6 @@ COMPACT_ON = {
     "armv7emsp": ("depthwise_conv2d_s8",),
     "armv7emdp": ("depthwise_conv2d_s8",),
 }
-# where a target's own file does more than pack
-FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
 
 def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
@@ -61,7 +59,7 @@ def compact_sources(target: str, optimize: str = SPEED, core: str = "") -> list[
     """Those of them that are compiled for size."""
     if optimize == PLAIN:
         return []
-    names = {*COMPACT, *COMPACT_ON.get(target, ())} - {*FAST_ON.get(target, ())}
+    names = (*COMPACT, *COMPACT_ON.get(target, ()))
     sources = kernel_sources(target, optimize, core)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 
