@@ -98,6 +98,13 @@ TT_INLINE int32_t tt_multiply_high(int32_t a, int32_t b) {
     return (int32_t)((int64_t)a * b >> 32);
 }
 
+/* Both halves / 2, toward zero. */
+TT_INLINE uint32_t tt_halve_pairs(uint32_t v) {
+    uint32_t half;
+    __asm__("shadd16 %0, %1, %2" : "=r"(half) : "r"(v), "r"((v >> 15) & 0x10001u));
+    return half;
+}
+
 /* The magnitudes of the elements of a gradient that a word holds: two of 16 or four of 8 bits. */
 TT_INLINE uint32_t tt_magnitudes(uint32_t v) {
     uint32_t m;

@@ -175,11 +175,13 @@ static inline int32_t tt_correlation_pitch(tt_correlation k) {
     return (k.columns + 3) & ~1;
 }
 
+/* With the sums of a row, and three words for each row of a band. */
 static inline int32_t tt_correlation_pair_bytes(const tt_window *w) {
     tt_correlation k = tt_correlation_of(w);
     int32_t sums = ((w->in_w + w->stride_w - 1) >> (w->stride_w - 1)) + 3;
     int32_t plane = 2 * k.rows * tt_correlation_pitch(k);
-    return k.height == 0 ? 0 : 4 * (tt_correlation_taps(w) + sums) + plane;
+    int32_t words = tt_correlation_taps(w) + sums + 3 * k.height * w->stride_w;
+    return k.height == 0 ? 0 : 4 * words + plane;
 }
 
 /* The sums of four weights of some output channels, where inputs are packed for many. */
@@ -210,6 +212,32 @@ static inline tt_channel_rows tt_channel_rows_of(const tt_window *w) {
         k.rows--;
     }
     if (4 * tt_channel_words(w, k) > TT_PLANE_BYTES || w->kernel_h > TT_MOST_TAP_ROWS) {
+        k.rows = 0;
+    }
+    return k;
+}
+
+/* The same as pairs of int16: `rows` rows of the output's gradient, each `pairs` pairs once for even and once for
+ * odd taps, and the rows of the input that they meet, `pitch` columns for each parity that taps can have for
+ * a stride of 2; 0 rows: too large. */
+typedef struct {
+    int32_t rows, pairs, pitch;
+} tt_channel_pairs;
+
+#define TT_MOST_TAP_COLUMNS 16 /* whose sums lie on the stack */
+
+static inline int32_t tt_channel_pair_bytes(const tt_window *w, tt_channel_pairs k) {
+    int32_t in_rows = (k.rows - 1) * w->stride_h + w->kernel_h;
+    return 8 * k.rows * k.pairs + 2 * in_rows * w->stride_w * k.pitch;
+}
+
+static inline tt_channel_pairs tt_channel_pairs_of(const tt_window *w) {
+    int32_t pairs = (w->out_w >> 1) + 1;
+    tt_channel_pairs k = {w->out_h, pairs, 2 * pairs + ((w->kernel_w + 3) & ~3)};
+    while (k.rows > 0 && tt_channel_pair_bytes(w, k) > TT_PLANE_BYTES) {
+        k.rows--;
+    }
+    if (w->stride_w > 2 || w->kernel_w > TT_MOST_TAP_COLUMNS) {
         k.rows = 0;
     }
     return k;
