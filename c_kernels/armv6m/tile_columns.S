@@ -77,16 +77,19 @@
     str r2, [r3]
     .endm
 
+    /* r0: out, r1: from row to row, r4: what is kept of out */
     .macro next_sums
-    ldmia r3!, {r0, r1}
+    ldmia r3!, {r0, r1, r4}
     adds r2, r0, #4
-    subs r3, #8
+    subs r3, #12
     str r2, [r3]
     .endm
 
-    .macro accumulate sum
+    .macro accumulate sum more
     ldr r2, [r0]
+    ands r2, r4
     add r2, \sum
+    adds r2, r2, \more
     str r2, [r0]
     adds r0, r0, r1
     .endm
@@ -226,16 +229,21 @@ tt_tile_columns:
     .balign 4
 .Ladd_four:
     next_sums
+    adds r3, #T_SUMS + 8 - T_OUT
     b 4f
     .balign 4
 .Ladd:
     next_sums
-    accumulate r8
-    accumulate r9
-4:  accumulate r10
-    accumulate r11
-    accumulate r12
-    accumulate lr
+    adds r3, #T_SUMS - T_OUT
+    ldmia r3!, {r5, r6}
+    accumulate r8, r5
+    accumulate r9, r6
+4:  ldmia r3!, {r5, r6}
+    accumulate r10, r5
+    accumulate r11, r6
+    ldmia r3!, {r5, r6}
+    accumulate r12, r5
+    accumulate lr, r6
     b .Lnext
 
     .size tt_add_columns, . - tt_add_columns

@@ -15,7 +15,7 @@ typedef struct {
     int32_t mask, shift; /* of mantissas: what cuts sums, 2^shift - 1 for those below 0; */
     int32_t limit, span; /* and -limit <= mantissa <= limit, span being 2 * limit */
     int32_t columns, rows, n;
-    int32_t sums[TT_TILE_ROWS]; /* see tt_tile_columns; of 4 rows the last ones */
+    int32_t sums[TT_TILE_ROWS]; /* of 4 rows the last ones are used */
 } tt_columns;
 
 /* Writing to nowhere, and as if no sum fitted. */
@@ -37,8 +37,18 @@ static inline tt_columns tt_columns_of(const tt_tile *tile, const int32_t *g, co
  * returns how many columns are left, this one included. */
 int32_t tt_tile_columns(tt_columns *t);
 
-/* Add the sums of all columns to int32. */
+/* out = (out & mask) + the sums of the columns + sums[row], int32 modulo 2^32. */
 void tt_add_columns(tt_columns *t);
+
+/* For tt_take_rows: n pixels of 6 or 4 rows, and what they add up to, as in tt_columns. take_rows.S knows the
+ * offsets. */
+typedef struct {
+    int32_t n, rows;
+    int32_t totals[TT_TILE_ROWS];
+} tt_taken;
+
+/* g[k][r] = dy[k * step + r]. */
+void tt_take_rows(const tt_mantissa *dy, int32_t step, int32_t *g, tt_taken *t);
 
 /* For tt_scale_rows: rows of so many channels, 6 or 4. scale_rows.S knows the offsets. */
 typedef struct {

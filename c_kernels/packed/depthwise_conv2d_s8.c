@@ -27,7 +27,7 @@ typedef struct {
  * nobody asks what was clamped, only the first counts; it makes 0 of real > -1/2 - 2^-(n + 1), too.
  * One unit on each side keeps ties out. |a * M| <= 2^30 and |out_zero| * 2^21 <= 2^28: nothing leaves
  * 32 bits. If a does not fit int16, |real| >= 256, which every clamp to int8 saturates. The interval is
- * no longer than 1. */
+ * no longer than 1. With n = 0 the reference's sum with the zero point may wrap. */
 static tt_plane_scale scale_of(
     const tt_conv2d *p, int32_t multiplier, int32_t shift, int positive) {
     tt_plane_scale scale = {21, 31, 0, 0, 1 << 21}; /* nothing is known */

@@ -1,15 +1,17 @@
 /* How much scratch the kernels with variants for a target ask for. No target replaces this file:
  * the memory plan is the same everywhere. */
 #include "tt_packing.h"
+#include "tt_pairs.h"
 #include "tt_windows.h"
 
 int32_t tt_conv2d_s8_scratch(const tt_conv2d *p) {
     const tt_window *w = &p->window;
-    return tt_takes_words(w) ? 4 * w->in_c : tt_packing_bytes(tt_packing_of(w));
+    int32_t packed = tt_takes_words(w) ? 4 * w->in_c : tt_packing_bytes(tt_packing_of(w));
+    return tt_max(packed, tt_pair_bytes(w));
 }
 
 int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {
-    return tt_plane_bytes(&p->window);
+    return tt_max(tt_plane_bytes(&p->window), tt_pair_plane_bytes(&p->window));
 }
 
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
@@ -27,6 +29,17 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
     int32_t packed =
         tt_max(tt_correlation_bytes(&p->window), tt_correlation_pair_bytes(&p->window));
     return tt_max(pixel, packed);
+}
+
+int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
+    const tt_window *w = &p->window;
+    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, tt_sum_rows_bytes(w));
+}
+
+int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
+    const tt_window *w = &p->window;
+    int32_t tiles = tt_takes_tiles(w) ? tt_weight_tile_bytes(w, p->channels) : 0;
+    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, tiles);
 }
 
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {

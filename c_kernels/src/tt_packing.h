@@ -69,6 +69,16 @@ static inline int tt_takes_tiles(const tt_window *w) {
            w->in_h * w->in_w > 1;
 }
 
+/* The gradients of pointwise weights go by tiles of output channels, for so many pixels and input channels at a
+ * time. */
+#define TT_TILE_PIXELS 64
+#define TT_TILE_CHANNELS 48
+
+static inline int32_t tt_weight_tile_bytes(const tt_window *w, int32_t channels) {
+    int32_t pixels = tt_min(TT_TILE_PIXELS, w->out_h * w->out_w);
+    return 4 * TT_TILE_ROWS * (pixels + tt_min(TT_TILE_CHANNELS, channels));
+}
+
 /* One channel of a depthwise convolution: `rows` rows of `columns` words of the map, two outputs in
  * each word. */
 typedef struct {
@@ -159,6 +169,13 @@ static inline int32_t tt_correlation_pair_bytes(const tt_window *w) {
     int32_t sums = ((w->in_w + w->stride_w - 1) >> (w->stride_w - 1)) + 3;
     int32_t plane = 2 * k.rows * tt_correlation_pitch(k);
     return k.height == 0 ? 0 : 4 * (tt_correlation_taps(w) + sums) + plane;
+}
+
+/* The sums of four weights of some output channels, where inputs are packed for many. */
+#define TT_SUM_ROWS 32
+
+static inline int32_t tt_sum_rows_bytes(const tt_window *w) {
+    return w->out_h * w->out_w == 1 ? 0 : 16 * tt_min(w->out_c, TT_SUM_ROWS);
 }
 
 /* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many

@@ -19,7 +19,7 @@ import drive
 import numpy as np
 
 from tinytrain.backend.kernel_sources import (
-    SIZE,
+    PLAIN,
     SPEED,
     compact_sources,
     include_dirs,
@@ -178,14 +178,15 @@ def build_module(
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(row.arch, SIZE if plain else SPEED, row.core)
+        optimize = PLAIN if plain else SPEED
+        sources = kernel_sources(row.arch, optimize, row.core)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
             [MARK_H, *include_dirs()],
             row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *([] if plain else compact_sources(row.arch, core=row.core))],
+            compact=[binding, *compact_sources(row.arch, optimize, row.core)],
             core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )

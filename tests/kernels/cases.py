@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_mantissa, library
+from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_exponent, grad_mantissa, library
 from tinytrain.kernels.memory import mantissa_bits
 from tinytrain.kernels.reference.windows import gather
 
@@ -194,9 +194,9 @@ def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Ar
 
 def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
-        case 7:
+        case 6 | 7:
             return m.fully_connected()
-        case 5 | 6:
+        case 4 | 5:
             return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
@@ -241,6 +241,10 @@ def add_s8(m: Maker) -> Args:
     for name in ("a", "b", "out"):
         p[f"{name}_multiplier"], p[f"{name}_shift"] = m.factors((-31, 0))
         p[f"{name}_zero"] = m.pick(-128, 127, m.int(-128, 127))
+    larger = m.pick(None, "a", "b")  # of the two scales: real layers have one
+    if larger is not None:
+        p |= {f"{larger}_multiplier": 2**30, f"{larger}_shift": 0}
+        p |= {"out_multiplier": m.int(2**30, INT32_MAX), "out_shift": m.pick(-23, -19, -17)}
     a, b = m.int8(n), m.int8(n)
     return [p, a, m.pick(a, b), m.pick(a, b, m.int8(n)), m.clip(n)]
 
@@ -574,7 +578,11 @@ def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int
     rate = m.pick(m.rate(), m.rate(), None)
     used = 4 * n if rate is None else 4 * w["kernel_h"] * w["kernel_w"] * p["channels"]
     d = m.garbage(used)
-    return [p, dy, x, rate, *m.steps(w["out_c"]), weights, m.int8(n), d]
+    mantissa, exponent = m.steps(w["out_c"])
+    if rate is not None and m.pick(True, False):  # updates of some 2^-8 of an integer
+        shift = int(rate.view(np.int32)[1]) + grad_exponent(dy) + p["row_shift"] + 23
+        exponent = (-shift - m.rng.integers(14, 52, w["out_c"])).clip(-128, 127).astype(np.int8)
+    return [p, dy, x, rate, mantissa, exponent, weights, m.int8(n), d]
 
 
 @case
@@ -584,7 +592,10 @@ def conv2d_bwd_weight(m: Maker) -> Args:
         w |= {"in_h": 2, "in_w": 300, "in_c": 1, "kernel_h": 1, "kernel_w": 1, "out_c": 1}
         w |= {"stride_h": 1, "stride_w": 1, "pad_top": 0, "pad_left": 0, "out_h": 2, "out_w": 300}
     weights = m.weights(w["out_c"], *taps(w), w["in_c"])
-    return _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    args = _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    working = scratch(m, "tt_conv2d_bwd_weight", args[0])
+    args[-1] = working if args[3] is not None else np.append(args[-1], working)
+    return args
 
 
 @case
@@ -654,9 +665,7 @@ def _train_weight(m: Maker, args: Args, depthwise: bool) -> Args:
     t |= {"row_step": 1 if depthwise else taps_ * w["in_c"]}
     t |= {"group_step": w["out_c"] if depthwise else w["in_c"]}
     t["optimizer"], planes = _optimizer(m, rows * taps_ * t["run"], "int16", 127)
-    d = m.garbage(4 * taps_ * t["run"])
-    if depthwise:
-        d = scratch(m, "tt_depthwise_conv2d_bwd_weight", p)
+    d = scratch(m, f"tt_{'depthwise_' if depthwise else ''}conv2d_bwd_weight", p)
     params = {"gradient": p, "trained": t}
     return [params, dy, x, m.rate(), mantissa, exponent, weights, *planes, d]
 

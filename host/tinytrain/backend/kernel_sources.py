@@ -21,6 +21,7 @@ CORE_FOLDERS = {"esp32": ("mac16", "packed"), "esp32s3": ("mac16", "packed")}
 PORTABLE = "src"
 
 SPEED, SIZE = OPTIMIZE = ("speed", "size")
+PLAIN = "plain"  # the portable ones, for speed: what the others are measured against
 
 # Compiled for size in any case: what runs once a call, or for a small share of the time.
 COMPACT = (
@@ -29,11 +30,20 @@ COMPACT = (
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+COMPACT_ON = {
+    "armv6m": (
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
+        *("update_products", "row_sums"),
+    ),
+    "armv7emsp": ("depthwise_conv2d_s8",),
+    "armv7emdp": ("depthwise_conv2d_s8",),
+}
+# where a target's own file does more than pack
+FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
 
 
 def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
-    """The files to compile for a target, .c and .S; for size: the portable ones.
+    """The files to compile for a target, .c and .S; the portable ones but for speed.
 
     core: which of its chips, as for toolchain().
     """
@@ -48,7 +58,9 @@ def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[P
 
 def compact_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
     """Those of them that are compiled for size."""
-    names = (*COMPACT, *COMPACT_ON.get(target, ()))
+    if optimize == PLAIN:
+        return []
+    names = {*COMPACT, *COMPACT_ON.get(target, ())} - {*FAST_ON.get(target, ())}
     sources = kernel_sources(target, optimize, core)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 

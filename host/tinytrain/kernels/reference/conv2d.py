@@ -100,11 +100,16 @@ def conv2d_bwd_input(
 def conv2d_bwd_input_scratch(p: Params) -> int:
     """Bytes of scratch: an input pixel, or some output pixels, or a single one's with indices."""
     w = p["window"]
+    even = (w["out_c"] + 1) // 2 * 2
+    tiles, factors = tile_bytes(w["out_c"]) * takes_tiles(w), 8 * even * _fully_connected(w)
+    return int(max(4 * w["in_c"], tiles, factors))
+
+
+def takes_tiles(w: Params) -> bool:
+    """Whether the window is a pixel, at its place, of several."""
     same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
     plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
-    tiles = same and plain and w["in_h"] * w["in_w"] > 1
-    even = (w["out_c"] + 1) // 2 * 2
-    return int(max(4 * w["in_c"], tile_bytes(w["out_c"]) * tiles, 8 * even * _fully_connected(w)))
+    return bool(same and plain and w["in_h"] * w["in_w"] > 1)
 
 
 def tile_bytes(n: int) -> int:
@@ -135,7 +140,7 @@ def conv2d_bwd_weight(
     int32(np.einsum("yxo,yxkli->yokli", np.abs(g), np.abs(taps)), "a row's sum")
     total = add_rows(np.einsum("yxo,yxkli->yokli", g, taps), p["row_shift"])
     if rate is None:
-        view(d, np.int32, total.shape)[...] = total
+        view(d.view(np.uint8)[: 4 * total.size], np.int32, total.shape)[...] = total
         return
     channels = (window["out_c"],)
     exponent = ints(view(step_exponent, np.int8, channels)) + grad_exponent(dy) + p["row_shift"]
@@ -153,6 +158,7 @@ def add_rows(rows: Ints, row_shift: int) -> Ints:
 
 
 def conv2d_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d: the weights of one output channel."""
-    window = p["window"]
-    return int(4 * window["kernel_h"] * window["kernel_w"] * p["channels"])
+    """Bytes of d: the weights of one output channel, or tiles of six."""
+    w = p["window"]
+    tiles = 24 * (min(64, w["out_h"] * w["out_w"]) + min(48, p["channels"]))
+    return int(max(4 * w["kernel_h"] * w["kernel_w"] * p["channels"], tiles * takes_tiles(w)))
