@@ -34,8 +34,8 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
 int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     const tt_window *w = &p->window;
     int32_t tiles = tt_takes_tiles(w) ? tt_weight_tile_bytes(w, p->channels) : 0;
-    int32_t sums = tt_max(4 * w->kernel_h * w->kernel_w * p->channels, tt_sum_rows_bytes(w));
-    return tt_max(sums, tiles);
+    int32_t packed = tt_max(tiles, tt_sum_rows_bytes(w));
+    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, packed);
 }
 
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
