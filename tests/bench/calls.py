@@ -92,6 +92,10 @@ with open("/rom/calls.bin", "rb") as f:
 """
 
 
+class WrongResult(Exception):
+    """A board computed something else than this machine."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A kernel with its arguments, as Library.call takes them."""
