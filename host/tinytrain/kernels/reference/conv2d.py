@@ -61,7 +61,7 @@ def _fully_connected(w: Params) -> bool:
 
 def conv2d_s8_scratch(p: Params) -> int:
     """Bytes of scratch: packed groups of at most 2304 bytes, or one of 4736, and windows where they
-    are copied: up to 8 of 640 bytes, or one. Of a single row, unless it widens, its inputs as words."""
+    are copied: up to 8 of 640 bytes, or one. Of a single row, unless it widens, inputs as words."""
     w = p["window"]
     if _fully_connected(w) and 12 <= w["out_c"] <= w["in_c"] <= 576 and w["in_c"] % 4 == 0:
         return int(4 * w["in_c"])
