@@ -33,9 +33,6 @@
     .equ FRAME_ENTRY, 68
     .equ FRAME_CLIP, 72
     .equ FRAME_BAND, 76
-    .equ FRAME_BYTES, 84
-
-    .equ TWO_TAPS_BYTES, 16
 
     .macro add_two
     muls r2, r4
@@ -79,6 +76,14 @@
     bne .Lclamp_\index
     .endm
 
+/* Whether it matters which of two results it is, this or one more: unless both are beyond int8. */
+    .macro matters result
+    asrs r0, \result, #31
+    subs r0, \result, r0
+    adds r0, #128
+    lsrs r0, r0, #8
+    .endm
+
 /* Beyond int8: 127 or -128. */
     .macro saturate sum
     asrs r0, \sum, #31
@@ -101,7 +106,7 @@ tt_plane_band_outputs:
     mov r6, r10
     mov r7, r11
     push {r4-r7}
-    sub sp, #FRAME_BYTES
+    sub sp, #84
     str r0, [sp, #FRAME_BAND]
     movs r1, #BAND_SCALE
     adds r1, r1, r0
@@ -119,7 +124,7 @@ tt_plane_band_outputs:
 1:  adr r6, .Lrow
     movs r7, #7
     subs r7, r7, r3
-    lsls r7, r7, #3 /* TWO_TAPS_BYTES for every two of them */
+    lsls r7, r7, #3 /* 16 bytes of code for every two of them */
     adds r6, r6, r7
 2:  str r6, [sp, #FRAME_ENTRY]
     mov r12, r6
@@ -237,7 +242,7 @@ tt_plane_band_outputs:
     cmp r1, r2
     beq 2f
     b .Lpair
-2:  add sp, #FRAME_BYTES
+2:  add sp, #84
     pop {r4-r7}
     mov r8, r4
     mov r9, r5
@@ -257,10 +262,14 @@ tt_plane_band_outputs:
     ldr r5, [sp, #FRAME_Y_STEP]
     b .Lclipped
 .Lexact_0:
+    matters r6
+    bne .Lclamp_0
     ldr r1, [sp, #FRAME_SUMS]
     movs r5, #0
     b .Lexact
 .Lexact_1:
+    matters r7
+    bne .Lclamp_1
     ldr r1, [sp, #(FRAME_SUMS + 4)]
     ldr r5, [sp, #FRAME_Y_STEP]
 .Lexact: /* the sum in r1, from y to the output in r5 */

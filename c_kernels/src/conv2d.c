@@ -151,10 +151,6 @@ void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_gra
     tt_grad_pause(&writer, part);
 }
 
-int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
-    return 4 * p->window.kernel_h * p->window.kernel_w * p->channels;
-}
-
 /* Output channels one after the other, each tap by tap: a part may end between any two. */
 typedef struct {
     int32_t o, tap; /* the next */
@@ -207,9 +203,9 @@ static void update_row_by_row(const tt_conv2d_bwd_weight_params *p, const tt_gra
     }
 }
 
-void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
-    tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
-    int8_t *fraction, int32_t *d, tt_part *part) {
+void tt_conv2d_bwd_weight_plain(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, int8_t *fraction, int32_t *d, tt_part *part) {
     const tt_window *win = &p->window;
     if (rate != NULL && p->row_shift == 0 && tt_fully_connected(win)) {
         update_row_by_row(p, dy, x, rate, step_mantissa, step_exponent, w, fraction, part);

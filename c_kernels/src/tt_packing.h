@@ -65,13 +65,29 @@ static inline int tt_takes_words(const tt_window *w) {
            4 * w->in_c <= TT_PACKED_BYTES;
 }
 
-/* Whether the gradient of a convolution's input goes by tiles of four pixels: 1x1 kernels. */
-#define TT_TILE_ROWS 4
+/* Whether the gradient of a convolution's input goes by tiles of some pixels: 1x1 kernels. */
+#define TT_TILE_ROWS 6     /* at most */
+#define TT_TILE_BYTES 9216 /* what six rows may take; a target may do with four */
+
+static inline int32_t tt_tile_bytes(int32_t n) {
+    int32_t rows = 4 * TT_TILE_ROWS * n <= TT_TILE_BYTES ? TT_TILE_ROWS : 4;
+    return 4 * rows * n;
+}
 
 static inline int tt_takes_tiles(const tt_window *w) {
     return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
            w->pad_top == 0 && w->pad_left == 0 && w->out_h == w->in_h && w->out_w == w->in_w &&
            w->in_h * w->in_w > 1;
+}
+
+/* The gradients of pointwise weights go by tiles of output channels, for so many pixels and input channels at a
+ * time. */
+#define TT_TILE_PIXELS 64
+#define TT_TILE_CHANNELS 48
+
+static inline int32_t tt_weight_tile_bytes(const tt_window *w, int32_t channels) {
+    int32_t pixels = tt_min(TT_TILE_PIXELS, w->out_h * w->out_w);
+    return 4 * TT_TILE_ROWS * (pixels + tt_min(TT_TILE_CHANNELS, channels));
 }
 
 /* One channel of a depthwise convolution: `rows` rows of `columns` words of the map, two outputs in
@@ -159,16 +175,25 @@ static inline int32_t tt_correlation_pitch(tt_correlation k) {
     return (k.columns + 3) & ~1;
 }
 
+/* With the sums of a row, and three words for each row of a band. */
 static inline int32_t tt_correlation_pair_bytes(const tt_window *w) {
     tt_correlation k = tt_correlation_of(w);
     int32_t sums = ((w->in_w + w->stride_w - 1) >> (w->stride_w - 1)) + 3;
     int32_t plane = 2 * k.rows * tt_correlation_pitch(k);
-    return k.height == 0 ? 0 : 4 * (tt_correlation_taps(w) + sums) + plane;
+    int32_t words = tt_correlation_taps(w) + sums + 3 * k.height * w->stride_w;
+    return k.height == 0 ? 0 : 4 * words + plane;
+}
+
+/* The sums of four weights of some output channels, where inputs are packed for many. */
+#define TT_SUM_ROWS 32
+
+static inline int32_t tt_sum_rows_bytes(const tt_window *w) {
+    return w->out_h * w->out_w == 1 ? 0 : 16 * tt_min(w->out_c, TT_SUM_ROWS);
 }
 
 /* One channel for the gradient of a depthwise weight: `rows` rows of the output's gradient, and as many
  * rows of `columns` words of the input as their windows cover; 0 rows: too large. `groups`: of four taps
- * side by side. */
+ * side by side; three or five at a time do not reach further, but for a kernel of four. */
 typedef struct {
     int32_t rows, columns, groups;
 } tt_channel_rows;
@@ -181,11 +206,38 @@ static inline int32_t tt_channel_words(const tt_window *w, tt_channel_rows k) {
 
 static inline tt_channel_rows tt_channel_rows_of(const tt_window *w) {
     int32_t groups = (w->kernel_w + 3) >> 2;
-    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + 4 * groups, groups};
+    int32_t taps = 4 * groups + (w->kernel_w == 4);
+    tt_channel_rows k = {w->out_h, (w->out_w - 1) * w->stride_w + taps, groups};
     while (k.rows > 1 && 4 * tt_channel_words(w, k) > TT_PLANE_BYTES) {
         k.rows--;
     }
     if (4 * tt_channel_words(w, k) > TT_PLANE_BYTES || w->kernel_h > TT_MOST_TAP_ROWS) {
+        k.rows = 0;
+    }
+    return k;
+}
+
+/* The same as pairs of int16: `rows` rows of the output's gradient, each `pairs` pairs once for even and once for
+ * odd taps, and the rows of the input that they meet, `pitch` columns for each parity that taps can have for
+ * a stride of 2; 0 rows: too large. */
+typedef struct {
+    int32_t rows, pairs, pitch;
+} tt_channel_pairs;
+
+#define TT_MOST_TAP_COLUMNS 16 /* whose sums lie on the stack */
+
+static inline int32_t tt_channel_pair_bytes(const tt_window *w, tt_channel_pairs k) {
+    int32_t in_rows = (k.rows - 1) * w->stride_h + w->kernel_h;
+    return 8 * k.rows * k.pairs + 2 * in_rows * w->stride_w * k.pitch;
+}
+
+static inline tt_channel_pairs tt_channel_pairs_of(const tt_window *w) {
+    int32_t pairs = (w->out_w >> 1) + 1;
+    tt_channel_pairs k = {w->out_h, pairs, 2 * pairs + ((w->kernel_w + 3) & ~3)};
+    while (k.rows > 0 && tt_channel_pair_bytes(w, k) > TT_PLANE_BYTES) {
+        k.rows--;
+    }
+    if (w->stride_w > 2 || w->kernel_w > TT_MOST_TAP_COLUMNS) {
         k.rows = 0;
     }
     return k;

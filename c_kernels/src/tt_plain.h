@@ -8,6 +8,10 @@
 void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 
+void tt_conv2d_bwd_weight_plain(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, int8_t *fraction, int32_t *d, tt_part *part);
+
 void tt_depthwise_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 

@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+COUNTS = Path(__file__).parent / "baseline.json"
+SIZES = COUNTS.with_name("sizes.json")
+SLACK = 0.02
+
 Figures = dict[str, Any]
 
 
@@ -37,13 +41,22 @@ def keep(file: Path, found: Mapping[str, Any]) -> None:
     file.write_text(json.dumps(merged(kept(file), found), indent=1) + "\n")
 
 
-def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Figures:
+def merged(old: Mapping[str, Any], new: Mapping[str, Any], levels: int = 2) -> Figures:
+    """New figures beside old ones, which they replace by section, board and shape or model."""
     both = dict(old)
     for key, value in new.items():
-        known = both.get(key)
-        inside = isinstance(value, Mapping) and isinstance(known, Mapping)
-        both[key] = merged(known, value) if inside else value
+        inside = levels > 0 and isinstance(value, Mapping)
+        both[key] = merged(both.get(key, {}), value, levels - 1) if inside else value
     return both
+
+
+def moved(found: Mapping[str, int], before: Mapping[str, int]) -> dict[str, str]:
+    """What is further from the kept figure than SLACK, worse or better."""
+    return {
+        name: f"{before[name]:,} -> {n:,}"
+        for name, n in found.items()
+        if abs(n - before[name]) > SLACK * before[name]
+    }
 
 
 def change(new: float, old: float | None) -> str:

@@ -1,28 +1,23 @@
 """How long `tinytrain build` computes: seconds of CPU, all programs that it starts included.
 
-python -m bench.builder [--keep]
-
 With an empty cache, as on a new machine; then again, nothing having changed. MCUNet comes second:
 the kernels are compiled by then, as they are for all models but the first.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import drive
 from rich.console import Console
 from rich.table import Table
 
-from bench.baseline import Figures, committed, keep
-from bench.run import BASELINE
+from bench.baseline import COUNTS, Figures, committed
 from bench.whole import BOARDS, Subject, subjects
 
 LIMITS = {"kws": 4.0, "mcunet": 10.0}
@@ -42,7 +37,7 @@ def seconds(subject: Subject, cache: Path, out: Path) -> float:
 def measure() -> Figures:
     """Measure, print, and give what is kept."""
     found: dict[str, list[float]] = {}
-    before = committed(BASELINE).get("builder", {})
+    before = committed(COUNTS).get("builder", {})
     with tempfile.TemporaryDirectory() as name:
         cache = Path(name) / "cache"
         cache.mkdir()
@@ -61,15 +56,5 @@ def measure() -> Figures:
     return {"builder": found}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--keep", action="store_true", help="the new figures become the baseline")
-    args = parser.parse_args(argv)
-    found = measure()
-    if args.keep:
-        keep(BASELINE, found)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    measure()

@@ -94,6 +94,28 @@ def best(board: str, shape: str) -> tuple[str, float] | None:
     return min(others.items(), key=lambda item: item[1]) if others else None
 
 
+# Bytes at most: (module, target, part) -> size. What emlearn's CNN modules have of code, which only
+# predict (emlearn-micropython 0.10), for a CNN of that kind; and a budget for training MCUNet.
+_PREDICT, _MCUNET = "digits, predict, for size", "mcunet, scheme 49, for size"
+SIZE_TARGETS: Mapping[tuple[str, str, str], int] = {
+    (_PREDICT, "armv6m", "text"): 10_214,
+    (_PREDICT, "armv7emsp", "text"): 5_470,
+    (_PREDICT, "rv32imc", "text"): 10_971,
+    (_PREDICT, "xtensawin", "text"): 6_065,
+    (_MCUNET, "armv6m", "module"): 32 * 1024,
+}
+
+
+def size_target(module: str, target: str) -> tuple[str, int] | None:
+    """The part that has a target, and how much it may take."""
+    found = (
+        (part, SIZE_TARGETS[module, target, part])
+        for part in ("text", "module")
+        if (module, target, part) in SIZE_TARGETS
+    )
+    return next(found, None)
+
+
 # Whole models, in millions. MIT's TinyEngine (mit-han-lab/tiny-training) with the 49 KB scheme of
 # mcunet_5fps_128: instructions of an emulated Cortex-M7 with FPU; soft float, cycles, on a
 # Cortex-M0+. (board, model, part) -> cost

@@ -1,6 +1,6 @@
 """Count what the kernels cost on the emulated boards, beside what the last commit has.
 
-python -m bench.run [--boards pico m4f rv32] [--only W1 ...] [--plain] [--json FILE] [--keep]
+python -m bench.run [--boards pico m4f rv32] [--only W1 ...] [--plain] [--json FILE]
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.baseline import Figures, change, committed, keep
-from bench.calls import Outcome, build_module, expected_crc, make_image, run_calls
+from bench.baseline import COUNTS, Figures, change, committed
+from bench.calls import (
+    Outcome,
+    WrongResult,
+    build_module,
+    expected_crc,
+    make_image,
+    run_calls,
+)
 from bench.published import best, target
 from bench.shapes import Shape, shapes
 from tinytrain.kernels.library import library
 from tinytrain.kernels.memory import gradient_bits
 
-BASELINE = Path(__file__).parent / "baseline.json"
 BOARDS = ("pico", "m4f", "rv32", "esp32")
 CYCLES = ("pico", "m4f")  # elsewhere instructions
 
 Counts = dict[str, int]
-
-
-class WrongResult(Exception):
-    """A board computed something else than this machine."""
 
 
 def unit(board: str) -> str:
@@ -92,7 +94,7 @@ def measure(boards: Sequence[str], only: Sequence[str] = (), *, plain: bool = Fa
     chosen = [s for s in shapes() if not only or s.name.startswith(tuple(only))]
     if not chosen:
         return {}
-    before, found = committed(BASELINE).get(section, {}), Figures()
+    before, found = committed(COUNTS).get(section, {}), Figures()
     for board in boards:
         found[board] = count(board, chosen, plain=plain)
         Console(width=120).print(table(board, chosen, found[board], before.get(board, {})))
@@ -105,13 +107,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=(), help="shapes whose names begin so")
     parser.add_argument("--plain", action="store_true", help="the portable C at -O2 instead")
     parser.add_argument("--json", type=Path, help="write the counts there")
-    parser.add_argument("--keep", action="store_true", help="the new figures become the baseline")
     args = parser.parse_args(argv)
     found = measure(args.boards, args.only, plain=args.plain)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
-    if args.keep:
-        keep(BASELINE, found)
     return 0
 
 

@@ -9,27 +9,27 @@ what the board computes is compared with the simulator.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import drive
 import numpy as np
 
-from bench.calls import MARK_H, differences
+from bench.calls import MARK_H, WrongResult, differences
 from support.shared import path_of
 from tinytrain.backend.board import load_board
-from tinytrain.backend.kernel_sources import SIZE, compact_sources, include_dirs, kernel_sources
-from tinytrain.backend.model_module import defines
+from tinytrain.backend.kernel_sources import OPTIMIZE, PLAIN
+from tinytrain.backend.model_module import link_model
 from tinytrain.backend.natmod import build_natmod
 from tinytrain.backend.romfs import make_image
 from tinytrain.codegen.weights_file import weights_file
 from tinytrain.compilation import Compiled, Options, compile_model
 from tinytrain.ir.program import KernelCall
-from tinytrain.resources import mpy_module_dir
 from tinytrain.sim.interpreter import tiled
 from tinytrain.sim.trainer import Trainer
 
@@ -41,9 +41,7 @@ BOARDS = {
     "rv32": "qemu_rv32",
     "esp32": "qemu_esp32",
 }
-PLAIN = "plain"
-KERNELS = ("speed", "size", PLAIN)  # plain: what defines them, the portable C, at -O2
-LR = 0.01
+KERNELS = (*OPTIMIZE, PLAIN)
 
 SCRIPT = """
 import binascii, tinytrain
@@ -58,6 +56,10 @@ loss = t.step(x, 1)
 mark()
 print(binascii.crc32(out) & 0xffffffff, loss)
 """
+
+
+class DoesNotFit(Exception):
+    """The board has not enough memory for the module."""
 
 
 @dataclass(frozen=True)
@@ -118,36 +120,27 @@ def marked(body: str) -> str:
 
 
 def build_marked(made: Compiled, board: str, kernels: str, out: Path) -> None:
-    target, core = load_board(BOARDS[board]).target, load_board(BOARDS[board]).core
-    binding = sorted(mpy_module_dir().glob("*.c"))
+    where = load_board(BOARDS[board])
+    made = replace(made, options=replace(made.options, optimize=kernels))
     with tempfile.TemporaryDirectory() as name:
         source = Path(name)
         (source / "model.h").write_text(made.source.header)
         (source / "model.c").write_text(marked(made.source.body))
-        compact = compact_sources(target, kernels) if kernels != PLAIN else []
-        own = [*binding, source / "model.c"]
-        build_natmod(
-            [*own, *kernel_sources(target, SIZE if kernels == PLAIN else kernels)],
-            [source, MARK_H, mpy_module_dir(), *include_dirs()],
-            target,
-            out,
-            source / "work",
-            compact=[*own, *compact],
-            defines=defines(made),
-            core=core,
-        )
+        shutil.copy(MARK_H / "tt_mark.h", source)
+        link_model(made, where.target, source, out, source / "work", core=where.core)
 
 
 def build_mark(board: str, out: Path) -> None:
-    target, core = load_board(BOARDS[board]).target, load_board(BOARDS[board]).core
+    where = load_board(BOARDS[board])
     with tempfile.TemporaryDirectory() as work:
-        build_natmod([MARK_H / "mark.c"], [MARK_H], target, out, Path(work), core=core)
+        sources, folders = [MARK_H / "mark.c"], [MARK_H]
+        build_natmod(sources, folders, where.target, out, Path(work), core=where.core)
 
 
 def count(
     made: Compiled, board: str, kernels: str = "speed", xip: int | None = None
 ) -> tuple[Cost, Cost]:
-    """A prediction and a step. RuntimeError if the board's heap is too small.
+    """A prediction and a step. DoesNotFit if the board's heap is too small.
 
     xip: cycles of a miss in the Pico's flash cache; without, flash takes no longer than RAM.
     """
@@ -165,11 +158,13 @@ def count(
         rom.write_bytes(make_image(files))
         script = SCRIPT.format(outputs=output.size)
         result = drive.run(board, script, romfs=rom, count=True, timeout=3000, xip=xip)
+    if "MemoryError" in result.stderr:
+        raise DoesNotFit(f"{board}: {result.stderr.strip().splitlines()[-1]}")
     if result.returncode:
-        raise RuntimeError(f"{board}: {result.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{board}: {result.stderr}")
     crc, loss = result.stdout.split()
     if [crc, float(loss)] != wanted:
-        raise RuntimeError(f"{board}: {crc}, {loss} instead of {wanted}")
+        raise WrongResult(f"{board}: {crc}, {loss} instead of {wanted}")
     inner = 2 * len(list(tiled(made.program.predict)))
     marks = result.marks
     return (

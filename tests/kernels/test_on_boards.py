@@ -33,6 +33,7 @@ KERNELS = (
     "tt_clip_bwd",
     "tt_grad_add",
     "tt_bias_bwd",
+    "tt_average_pool2d_bwd",
     "tt_add_s8",
     "tt_softmax_cross_entropy",
 )
