@@ -7,17 +7,18 @@ bool tt_is_str(mp_obj_t object) {
     return mp_obj_get_type(object) == &mp_type_str;
 }
 
+int tt_get_buffer(mp_obj_t object, mp_buffer_info_t *view, mp_uint_t access) {
+    return !tt_is_str(object) && mp_get_buffer(object, view, access) ? view->typecode : 0;
+}
+
 static bool tt_is_byte(int typecode) {
     return typecode == 'b' || typecode == 'B' || typecode == BYTEARRAY_TYPECODE;
 }
 
-/* A buffer of exactly that many bytes or int8. */
 void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access) {
     mp_buffer_info_t view;
-    if (tt_is_str(object) || !mp_get_buffer(object, &view, access) || !tt_is_byte(view.typecode)) {
-        mp_obj_t values[] = {MP_OBJ_NEW_QSTR(name),
-            MP_OBJ_NEW_QSTR(access == MP_BUFFER_WRITE ? MP_QSTR_writable : MP_QSTR_int8)};
-        tt_raise(MP_QSTR_TypeError, tt_format("%s: %s buffer expected", 2, values));
+    if (!tt_is_byte(tt_get_buffer(object, &view, access))) {
+        tt_refuse_buffer(name, access == MP_BUFFER_WRITE ? "writable" : "int8");
     }
     if (view.len != size) {
         tt_refuse_size(name, size, view.len);
@@ -33,9 +34,9 @@ static bool tt_is_word(int typecode) {
 
 const void *tt_get_input(mp_obj_t x) {
     mp_buffer_info_t view;
-    if (tt_is_str(x) || !mp_get_buffer(x, &view, MP_BUFFER_READ) ||
-        !(tt_is_byte(view.typecode) || tt_is_word(view.typecode))) {
-        tt_refuse(MP_QSTR_TypeError, "x: int32 buffer expected");
+    int typecode = tt_get_buffer(x, &view, MP_BUFFER_READ);
+    if (!tt_is_byte(typecode) && !tt_is_word(typecode)) {
+        tt_refuse_buffer(MP_QSTR_x, "int32");
     }
     if (view.len != TT_INPUT_BYTES) {
         tt_refuse_size(MP_QSTR_x, TT_INPUT_BYTES, view.len);
@@ -71,7 +72,7 @@ void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr
     mp_arg_parse_all(n_args - 1, args + 1, named, most + 1, allowed, given);
     given[TT_LATENT] = given[most];
     if (TT_LATENT_BYTES == 0 && given[TT_LATENT].u_bool) {
-        tt_refuse(MP_QSTR_ValueError, TT_NO_LATENT);
+        tt_refuse(TT_NO_LATENT);
     }
 }
 
@@ -79,7 +80,7 @@ void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr
 tt_goal tt_get_goal(const mp_arg_val_t *given) {
     mp_obj_t y = given[TT_Y].u_obj;
     if (!mp_obj_is_small_int(y) && mp_obj_get_type(y) != MP_OBJ_TO_PTR(tt_builtin(MP_QSTR_int))) {
-        tt_refuse(MP_QSTR_TypeError, "y: int expected"); /* no bool, no float */
+        tt_refuse_type("y: int expected"); /* no bool, no float */
     }
     if (!mp_obj_is_small_int(y) || (mp_uint_t)MP_OBJ_SMALL_INT_VALUE(y) >= TT_CLASSES) {
         mp_obj_t values[] = {MP_OBJ_NEW_SMALL_INT(TT_CLASSES - 1), y};
@@ -115,20 +116,3 @@ tt_goal tt_get_goal(const mp_arg_val_t *given) {
     return goal;
 }
 #endif
-
-/* A number that is not negative and below a limit, as an IEEE 754 single. */
-uint32_t tt_get_factor(
-    mp_obj_t value, uint32_t below_bits, const char *type_error, const char *value_error) {
-    uint32_t bits = 0;
-    if (mp_obj_get_type(value) == mp_obj_get_type(mp_const_false)) {
-        tt_refuse(MP_QSTR_TypeError, type_error);
-    }
-    mp_binary_set_val_array('f', &bits, 0, value);
-    if (bits == TT_SIGN_BIT) {
-        bits = 0; /* -0.0 */
-    }
-    if (bits >= below_bits) { /* floats >= 0 are ordered as their bits; NaN and signs come last */
-        tt_refuse(MP_QSTR_ValueError, value_error);
-    }
-    return bits;
-}

@@ -20,6 +20,14 @@
 
 #define TT_NORETURN __attribute__((noreturn))
 
+/* A number in a table of values. */
+#define TT_WORD(n) ((const void *)(uintptr_t)(n))
+
+#define TT_LENGTH(...) (sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
+
+#define TT_STRING(...) TT_STRING_OF(__VA_ARGS__)
+#define TT_STRING_OF(...) #__VA_ARGS__
+
 #define TT_DEFAULT_RATE_BITS 0x3c23d70au /* 0.01 */
 #define TT_SIGN_BIT 0x80000000u
 #define TT_ONE_BITS 0x3f800000u
@@ -30,6 +38,18 @@
 #define TT_MEMORY_BYTES (TT_ARENA_AT + (size_t)(TT_ARENA_BYTES))
 #define TT_FILE_BYTES (sizeof(tt_weights_header) + (size_t)(TT_WEIGHTS_BYTES))
 
+/* Numbers that the optimizer has, as far as the build has what they are for; lr always. */
+enum {
+    TT_LR,
+#if TT_MOMENTUM
+    TT_AT_MOMENTUM,
+#endif
+#if TT_DECAY
+    TT_AT_DECAY,
+#endif
+    TT_FACTORS
+};
+
 typedef struct {
     mp_obj_base_t base;
     void *keep;             /* the object that owns the weights, or the block they were read into */
@@ -38,18 +58,12 @@ typedef struct {
     bool torn;              /* a load was interrupted: the state is a mixture */
     bool in_place;          /* the weights lie where the caller has them, not in a copy of a file */
     uint32_t turn;          /* counts what uses the arena or changes parameters */
-    tt_rate rate;           /* as set; a step has its own copy */
 #if TT_LOSS != TT_LOSS_NONE
+    tt_rate rate;      /* as set; a step has its own copy */
     tt_run run;        /* the step on its way */
     mp_obj_t ticks_us; /* of time: to import it again may search the file system */
 #endif
-    uint32_t rate_bits; /* the learning rate as IEEE 754 single */
-#if TT_MOMENTUM
-    uint32_t momentum_bits;
-#endif
-#if TT_DECAY
-    uint32_t decay_bits;
-#endif
+    uint32_t factors[TT_FACTORS]; /* IEEE 754 singles */
 } tt_trainer;
 
 /* What a step learns towards, as tt_run has it. */
@@ -69,18 +83,26 @@ enum { TT_X, TT_Y, TT_OUT = TT_Y, TT_BUDGET, TT_LATENT, TT_ARGUMENTS };
 
 /* ---- support.c: exceptions, memory, what the two builds name differently ---------------------- */
 
+mp_obj_t tt_import(qstr module, qstr name);
 mp_obj_t tt_builtin(qstr name);
 mp_obj_t tt_text(const char *text);
 mp_obj_t tt_format(const char *format, size_t count, const mp_obj_t *values);
-mp_obj_t tt_float(uint32_t bits);
-void tt_store(mp_obj_t dict, qstr name, mp_obj_t value);
+mp_obj_t tt_float(const uint32_t *bits);
+
+/* Store values under names. kinds has a letter for each: O an object, s a text, t the length and the
+ * numbers of a tuple (int32_t each), f the bits of a float, i and I a number with or without sign. */
+void tt_store_all(mp_obj_t dict, const char *kinds, const qstr *names, const void *const *values);
 
 TT_NORETURN void tt_raise(qstr exception, mp_obj_t message);
-TT_NORETURN void tt_refuse(qstr exception, const char *text);
+TT_NORETURN void tt_refuse(const char *text);      /* ValueError */
+TT_NORETURN void tt_refuse_type(const char *text); /* TypeError */
+TT_NORETURN void tt_give_up(const char *text);     /* RuntimeError */
 TT_NORETURN void tt_refuse_size(qstr name, size_t expected, size_t got);
+TT_NORETURN void tt_refuse_buffer(qstr name, const char *expected);
 
-/* A block of the heap, or a MemoryError that says how much was needed and how much there is. */
-uint8_t *tt_allocate(size_t bytes);
+/* A block of the heap, of zeros, or a MemoryError that says how much was needed and how much there
+ * is. */
+void *tt_allocate(size_t bytes);
 
 /* ---- weights_file.c --------------------------------------------------------------------------------- */
 
@@ -109,6 +131,9 @@ mp_obj_t tt_load(tt_trainer *self, mp_obj_t where);
 
 bool tt_is_str(mp_obj_t object);
 
+/* The type code of a buffer that is no str; 0: it is none, or cannot be had for that access. */
+int tt_get_buffer(mp_obj_t object, mp_buffer_info_t *view, mp_uint_t access);
+
 /* A buffer of exactly that many bytes or int8. */
 void *tt_get_bytes(mp_obj_t object, qstr name, size_t size, mp_uint_t access);
 
@@ -123,10 +148,6 @@ void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr
 /* y, for one example; not in builds that only predict. */
 tt_goal tt_get_goal(const mp_arg_val_t *given);
 
-/* A number that is not negative and below a limit, as an IEEE 754 single. */
-uint32_t tt_get_factor(
-    mp_obj_t value, uint32_t below_bits, const char *type_error, const char *value_error);
-
 /* ---- trainer.c, attributes.c: slots of the type ---------------------------------------------------- */
 
 /* The Trainer behind an object; ValueError if it is closed, or its state is torn. */
@@ -138,6 +159,9 @@ tt_trainer *tt_use_trainer(mp_obj_t self_in);
 #if TT_LOSS != TT_LOSS_NONE
 /* Begin a step for checked arguments: x is copied into the arena. */
 void tt_begin(tt_trainer *self, const mp_arg_val_t *given, tt_goal goal, int32_t accumulate);
+
+/* Of the step that is done. */
+mp_obj_t tt_loss(const tt_trainer *self);
 #endif
 
 /* The model's output for x, in the arena; index of the largest of its values. */

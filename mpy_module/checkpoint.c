@@ -112,7 +112,7 @@ static void tt_find_blocks(tt_slots *slots, mp_obj_t device) {
     mp_obj_t method[2];
     mp_load_method_maybe(device, MP_QSTR_readblocks, method);
     if (method[0] == MP_OBJ_NULL) {
-        tt_refuse(MP_QSTR_TypeError, "path or block device expected");
+        tt_refuse_type("path or block device expected");
     }
     slots->device = device;
     slots->slot_blocks = tt_ask(device, TT_BLOCK_COUNT, 0) >> 1;
@@ -158,7 +158,8 @@ static size_t tt_read_piece(tt_slots *slots, size_t slot, size_t number) {
 }
 
 /* The header at the start of the first piece. */
-static tt_verdict tt_judge(const tt_slots *slots, size_t length, tt_checkpoint_header *header) {
+static tt_verdict tt_judge_slot(
+    const tt_slots *slots, size_t length, tt_checkpoint_header *header) {
     memcpy(header, slots->piece, sizeof(*header));
     if (slots->device != MP_OBJ_NULL && header->magic + 1u <= 1u) {
         return TT_EMPTY; /* all bits 0 or 1: nothing was ever written */
@@ -181,7 +182,7 @@ static tt_verdict tt_judge(const tt_slots *slots, size_t length, tt_checkpoint_h
 /* Code of a block device or a file system may use the Trainer that is being loaded. */
 static void tt_check_turn(const tt_slots *slots) {
     if (slots->trainer->turn != slots->turn) {
-        tt_refuse(MP_QSTR_RuntimeError, "load given up: the Trainer was used for something else");
+        tt_give_up("load given up: the Trainer was used for something else");
     }
 }
 
@@ -189,7 +190,7 @@ static void tt_check_turn(const tt_slots *slots) {
 static tt_verdict tt_walk(tt_slots *slots, size_t slot, uint8_t *state) {
     tt_checkpoint_header header;
     size_t length = tt_read_piece(slots, slot, 0);
-    tt_verdict verdict = tt_judge(slots, length, &header);
+    tt_verdict verdict = tt_judge_slot(slots, length, &header);
     if (verdict != TT_VALID) {
         return verdict;
     }
@@ -275,7 +276,7 @@ static void tt_write(mp_obj_t file, mp_obj_t path, const void *data, size_t leng
 /* The state, unless code of a block device or a file system has closed the Trainer. */
 static const uint8_t *tt_state(const tt_slots *slots) {
     if (slots->trainer->memory == NULL) {
-        tt_refuse(MP_QSTR_RuntimeError, "save given up: the Trainer was closed");
+        tt_give_up("save given up: the Trainer was closed");
     }
     return slots->memory;
 }
@@ -283,7 +284,7 @@ static const uint8_t *tt_state(const tt_slots *slots) {
 /* Such code may also use the Trainer: then nothing is made valid. */
 static void tt_check_unchanged(const tt_slots *slots, const tt_checkpoint_header *header) {
     if (tt_crc32(0, tt_state(slots), TT_STATE_BYTES) != header->state_crc) {
-        tt_refuse(MP_QSTR_RuntimeError, "save given up: the state has changed meanwhile");
+        tt_give_up("save given up: the state has changed meanwhile");
     }
 }
 
@@ -372,7 +373,7 @@ mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
         if (worst == TT_EMPTY) {
             tt_raise_os(TT_ENOENT);
         }
-        tt_refuse(MP_QSTR_ValueError, tt_explain(worst));
+        tt_refuse(tt_explain(worst));
     }
     uint8_t *staged = TT_STAGED ? self->memory + TT_ARENA_AT : self->memory;
     self->torn = !TT_STAGED; /* until all of it is there: an interrupt may end this function */

@@ -42,7 +42,7 @@ static void tt_judge(tt_trainer *self, const mp_arg_val_t *given, tt_score *scor
 
 static mp_obj_t tt_result(const tt_score *score) {
     if (score->count == 0) {
-        tt_refuse(MP_QSTR_ValueError, "evaluate: no examples");
+        tt_refuse("evaluate: no examples");
     }
 #if TT_LOSS == TT_LOSS_MSE
     /* the mean fits 31 bits, as every loss does */
@@ -56,7 +56,8 @@ static mp_obj_t tt_result(const tt_score *score) {
             mean |= 1u;
         }
     }
-    return tt_float(tt_model_loss_bits((int32_t)mean));
+    uint32_t bits = tt_model_loss_bits((int32_t)mean);
+    return tt_float(&bits);
 #else
     return mp_binary_op(MP_BINARY_OP_TRUE_DIVIDE, mp_obj_new_int_from_uint(score->right),
         mp_obj_new_int_from_uint(score->count));

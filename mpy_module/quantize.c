@@ -7,7 +7,7 @@ static mp_obj_t tt_trainer_quantize(mp_obj_t self_in, mp_obj_t src, mp_obj_t out
     (void)src;
     (void)out;
     tt_open_trainer(self_in);
-    tt_refuse(MP_QSTR_ValueError, "quantize: the input is indices");
+    tt_refuse("quantize: the input is indices");
 }
 #else
 #define TT_FLOAT_SIGN 0x80000000u
@@ -18,8 +18,8 @@ static int8_t tt_saturated(int32_t q) {
     return (int8_t)(q > 127 ? 127 : q < -128 ? -128 : q);
 }
 
-/* |x| / scale as a float32 (24 bits, ties to even), then to an integer, halves up; at most TT_FAR.
- * x: the bits of a float32 that is a number, without the sign. */
+/* |x| / scale as a float32, then to an integer, halves up; at most TT_FAR. x: the bits of a float32
+ * that is a number, without the sign. */
 static int32_t tt_divide_by_scale(uint32_t x) {
     const uint32_t divisor = (TT_INPUT_SCALE_BITS & 0x7fffffu) | 0x800000u;
     int32_t exponent = (int32_t)(x >> 23) - (int32_t)((TT_INPUT_SCALE_BITS) >> 23);
@@ -42,16 +42,15 @@ static int32_t tt_divide_by_scale(uint32_t x) {
         }
         rest <<= 1;
     }
-    uint32_t up = q & 1u & ((rest != 0) | (q >> 1));
-    q = (q >> 1) + up; /* times 2^(exponent - 23) */
-    int32_t down = 23 - exponent;
-    return down > 25 ? 0 : (int32_t)((q + (1u << (down - 1))) >> down);
+    /* q is the quotient times 2^(24 - exponent), a bit more than a float32 has. It matters whether
+     * that rounds up only just below a half, where the bit before is 1: a tie goes up, too. */
+    return (int32_t)((q + 1u + (1u << (23 - exponent))) >> (24 - exponent));
 }
 
 static void tt_quantize_floats(const uint32_t *from, int8_t *to) {
     for (size_t i = 0; i < TT_INPUT_BYTES; i++) {
         if ((from[i] & ~TT_FLOAT_SIGN) > TT_FLOAT_INFINITY) {
-            tt_refuse(MP_QSTR_ValueError, "src: is not a number somewhere");
+            tt_refuse("src: is not a number somewhere");
         }
     }
     for (size_t i = 0; i < TT_INPUT_BYTES; i++) {
@@ -71,16 +70,17 @@ static void tt_quantize_pixels(const uint8_t *from, int8_t *to) {
 static mp_obj_t tt_trainer_quantize(mp_obj_t self_in, mp_obj_t src, mp_obj_t out) {
     tt_open_trainer(self_in);
     mp_buffer_info_t view;
-    if (tt_is_str(src) || !mp_get_buffer(src, &view, MP_BUFFER_READ) ||
-        (view.typecode != 'f' && view.typecode != 'B' && view.typecode != BYTEARRAY_TYPECODE)) {
-        tt_refuse(MP_QSTR_TypeError, "src: uint8 or float32 buffer expected");
+    int typecode = tt_get_buffer(src, &view, MP_BUFFER_READ);
+    bool floats = typecode == 'f';
+    if (!floats && typecode != 'B' && typecode != BYTEARRAY_TYPECODE) {
+        tt_refuse_buffer(MP_QSTR_src, "uint8 or float32");
     }
-    size_t size = (size_t)(TT_INPUT_BYTES) * (view.typecode == 'f' ? sizeof(float) : 1);
+    size_t size = (size_t)(TT_INPUT_BYTES) * (floats ? sizeof(float) : 1);
     if (view.len != size) {
         tt_refuse_size(MP_QSTR_src, size, view.len);
     }
     void *to = tt_get_bytes(out, MP_QSTR_out, TT_INPUT_BYTES, MP_BUFFER_WRITE);
-    if (view.typecode == 'f') {
+    if (floats) {
         tt_quantize_floats(view.buf, to);
     } else {
         tt_quantize_pixels(view.buf, to);

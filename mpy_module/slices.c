@@ -20,7 +20,7 @@ typedef struct {
 static tt_trainer *tt_still_running(tt_slices *self) {
     tt_trainer *trainer = tt_open_trainer(self->trainer);
     if (trainer->turn != self->turn) {
-        tt_refuse(MP_QSTR_RuntimeError, "step given up: the Trainer was used for something else");
+        tt_give_up("step given up: the Trainer was used for something else");
     }
     return trainer;
 }
@@ -108,7 +108,7 @@ static mp_obj_t tt_slices_next(mp_obj_t self_in) {
         }
         return mp_const_none;
     }
-    mp_obj_t loss = tt_float(tt_model_loss_bits(trainer->run.loss));
+    mp_obj_t loss = tt_loss(trainer);
     if (self->sleep_ms != MP_OBJ_NULL) {
         tt_raise(MP_QSTR_StopIteration, loss);
     }
@@ -124,11 +124,11 @@ void tt_slices_type_init(mp_obj_full_type_t *type) {
 
 static int32_t tt_get_budget(mp_obj_t value) {
     if (!mp_obj_is_small_int(value)) {
-        tt_refuse(MP_QSTR_TypeError, "budget_us: int expected");
+        tt_refuse_type("budget_us: int expected");
     }
     mp_int_t budget = MP_OBJ_SMALL_INT_VALUE(value);
     if (budget < 0) {
-        tt_refuse(MP_QSTR_ValueError, "budget_us: at least 0 expected");
+        tt_refuse("budget_us: at least 0 expected");
     }
     return (int32_t)(budget < TT_LONGEST ? budget : TT_LONGEST);
 }
@@ -145,8 +145,7 @@ static mp_obj_t tt_make_slices(size_t n_args, const mp_obj_t *args, mp_map_t *na
     self->done = false;
     self->sleep_ms = MP_OBJ_NULL;
     if (awaited) {
-        mp_obj_t asyncio = mp_import_name(MP_QSTR_asyncio, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
-        self->sleep_ms = mp_load_attr(asyncio, MP_QSTR_sleep_ms);
+        self->sleep_ms = tt_import(MP_QSTR_asyncio, MP_QSTR_sleep_ms);
     }
     tt_goal goal = tt_get_goal(self->given);
     trainer = tt_use_trainer(args[0]);

@@ -5,8 +5,6 @@
  * along (TT_BUILTIN_WEIGHTS). Floats never pass a call by value, because a native module and its
  * firmware may disagree on how; they go through memory, as arrays of one element. Constant text
  * costs RAM on the board, so the messages are short. */
-#include <string.h>
-
 #include "binding.h"
 
 static void tt_types_init(tt_types *types) {
@@ -24,7 +22,9 @@ static void tt_types_init(tt_types *types) {
 }
 
 #if MICROPY_ENABLE_DYNRUNTIME
-mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
+/* Nothing else of what is compiled together with it has to be seen from outside. */
+__attribute__((externally_visible)) mp_obj_t mpy_init(
+    mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
 
 /* The type lives on the heap, held by the module and by its instances: the module has neither bss
  * nor initialised data, with which the loaders of some targets have trouble. */
@@ -35,8 +35,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     (void)n_kw;
     (void)args;
     /* clang-format on */
-    tt_types *types = m_malloc(sizeof(tt_types));
-    memset(types, 0, sizeof(tt_types));
+    tt_types *types = tt_allocate(sizeof(tt_types));
     tt_types_init(types);
     mp_store_global(MP_QSTR_Trainer, MP_OBJ_FROM_PTR(&types->trainer));
     MP_DYNRUNTIME_INIT_EXIT

@@ -7,7 +7,7 @@
 static tt_trainer *tt_any_state(mp_obj_t self_in) {
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
     if (self->memory == NULL) {
-        tt_refuse(MP_QSTR_ValueError, "Trainer is closed");
+        tt_refuse("Trainer is closed");
     }
     return self;
 }
@@ -15,7 +15,7 @@ static tt_trainer *tt_any_state(mp_obj_t self_in) {
 tt_trainer *tt_open_trainer(mp_obj_t self_in) {
     tt_trainer *self = tt_any_state(self_in);
     if (self->torn) {
-        tt_refuse(MP_QSTR_ValueError, "load was interrupted: load again, or reset");
+        tt_refuse("load was interrupted: load again, or reset");
     }
     return self;
 }
@@ -56,17 +56,15 @@ const int8_t *tt_run_predict(tt_trainer *self, const mp_arg_val_t *given) {
 mp_obj_t tt_trainer_make_new(
     const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, TT_BUILTIN_WEIGHTS ? 0 : 1, 1, false);
-    tt_trainer *self = mp_obj_malloc(tt_trainer, type);
-    memset(&self->keep, 0, sizeof(*self) - offsetof(tt_trainer, keep));
-    self->rate_bits = TT_DEFAULT_RATE_BITS;
-    tt_rate_set(&self->rate, self->rate_bits);
+    tt_trainer *self = tt_allocate(sizeof(tt_trainer));
+    self->base.type = type;
+    self->factors[TT_LR] = TT_DEFAULT_RATE_BITS;
     tt_load_weights(self, n_args, args);
 #if TT_LOSS != TT_LOSS_NONE
-    mp_obj_t time = mp_import_name(MP_QSTR_time, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
-    self->ticks_us = mp_load_attr(time, MP_QSTR_ticks_us);
+    tt_rate_set(&self->rate, TT_DEFAULT_RATE_BITS);
+    self->ticks_us = tt_import(MP_QSTR_time, MP_QSTR_ticks_us);
 #endif
     self->memory = tt_allocate(TT_MEMORY_BYTES);
-    memset(self->memory, 0, TT_MEMORY_BYTES);
     tt_model_reset(self->weights, self->memory);
     return MP_OBJ_FROM_PTR(self);
 }
@@ -90,13 +88,18 @@ void tt_begin(tt_trainer *self, const mp_arg_val_t *given, tt_goal goal, int32_t
     self->run.call = first;
 }
 
+mp_obj_t tt_loss(const tt_trainer *self) {
+    uint32_t bits = tt_model_loss_bits(self->run.loss);
+    return tt_float(&bits);
+}
+
 static mp_obj_t tt_learn(size_t n_args, const mp_obj_t *args, mp_map_t *named, int32_t accumulate) {
     mp_arg_val_t given[TT_ARGUMENTS];
     tt_trainer *self = tt_use_trainer(args[0]);
     tt_get_arguments(n_args, args, named, MP_QSTR_x, MP_QSTR_y, TT_LEAST_GOAL, 2, given);
     tt_begin(self, given, tt_get_goal(given), accumulate);
     tt_step_until(&self->run, TT_STEP_CALLS);
-    return tt_float(tt_model_loss_bits(self->run.loss));
+    return tt_loss(self);
 }
 #endif
 
@@ -107,7 +110,7 @@ static mp_obj_t tt_trainer_step(size_t n_args, const mp_obj_t *args, mp_map_t *n
     (void)n_args;
     (void)named;
     tt_open_trainer(args[0]);
-    tt_refuse(MP_QSTR_ValueError, "built to predict only; build with --update");
+    tt_refuse("built to predict only; build with --update");
 #endif
 }
 static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_step_obj, 1, tt_trainer_step);
@@ -136,9 +139,9 @@ static mp_obj_t tt_give(mp_obj_t out, const int8_t *data, size_t size) {
         memcpy(tt_get_out(out, size), data, size);
         return out;
     }
-    mp_obj_t array = mp_import_name(MP_QSTR_array, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    mp_obj_t array = tt_import(MP_QSTR_array, MP_QSTR_array);
     mp_obj_t values[] = {MP_OBJ_NEW_QSTR(MP_QSTR_b), mp_obj_new_bytes((const byte *)data, size)};
-    return mp_call_function_n_kw(mp_load_attr(array, MP_QSTR_array), 2, 0, values);
+    return mp_call_function_n_kw(array, 2, 0, values);
 }
 
 static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
@@ -163,7 +166,7 @@ static mp_obj_t tt_trainer_encode(size_t n_args, const mp_obj_t *args) {
 #else
     (void)n_args;
     tt_open_trainer(args[0]);
-    tt_refuse(MP_QSTR_ValueError, TT_NO_LATENT);
+    tt_refuse(TT_NO_LATENT);
 #endif
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_encode_obj, 2, 3, tt_trainer_encode);
@@ -228,51 +231,76 @@ static mp_obj_t tt_trainer_exit(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_exit_obj, 4, 4, tt_trainer_exit);
 
-static mp_obj_t tt_shape(const mp_int_t *shape, size_t count) {
-    mp_obj_t dimensions[8];
-    for (size_t i = 0; i < count; i++) {
-        dimensions[i] = MP_OBJ_NEW_SMALL_INT(shape[i]);
-    }
-    return mp_obj_new_tuple(count, dimensions);
-}
-
 /* Methods, and what is the same for every Trainer of this build. */
 mp_obj_t tt_trainer_dict(void) {
-    static const mp_int_t input_shape[] = {TT_INPUT_SHAPE};
-    static const mp_int_t output_shape[] = {TT_OUTPUT_SHAPE};
-    mp_obj_t dict = mp_obj_new_dict(30);
-    tt_store(dict, MP_QSTR_step, MP_OBJ_FROM_PTR(&tt_trainer_step_obj));
+    static const int32_t input_shape[] = {TT_LENGTH(TT_INPUT_SHAPE), TT_INPUT_SHAPE};
+    static const int32_t output_shape[] = {TT_LENGTH(TT_OUTPUT_SHAPE), TT_OUTPUT_SHAPE};
+    static const char constants[] = "stfitfiIII";
+    static const void *const values[] = {
+        TT_MODEL_NAME,
+        input_shape,
+        TT_WORD(TT_INPUT_SCALE_BITS),
+        TT_WORD(TT_INPUT_ZERO),
+        output_shape,
+        TT_WORD(TT_OUTPUT_SCALE_BITS),
+        TT_WORD(TT_OUTPUT_ZERO),
+        TT_WORD(TT_CLASSES),
+        TT_WORD(TT_LATENT_BYTES),
+        TT_WORD(TT_ARENA_BYTES + TT_STATE_BYTES),
+    };
+    const qstr constant_names[] = {MP_QSTR_name, MP_QSTR_input_shape, MP_QSTR_input_scale,
+        MP_QSTR_input_zero_point, MP_QSTR_output_shape, MP_QSTR_output_scale,
+        MP_QSTR_output_zero_point, MP_QSTR_classes, MP_QSTR_latent_size, MP_QSTR_ram};
+    static const void *const methods[] = {
+        &tt_trainer_step_obj,
+        &tt_trainer_predict_obj,
+        &tt_trainer_classify_obj,
+        &tt_trainer_encode_obj,
+        &tt_trainer_quantize_obj,
+        &tt_trainer_info_obj,
+        &tt_trainer_reset_obj,
+        &tt_trainer_deinit_obj,
+        &tt_trainer_enter_obj,
+        &tt_trainer_exit_obj,
+#if TT_LOSS != TT_LOSS_NONE
+        &tt_trainer_save_obj,
+        &tt_trainer_load_obj,
+        &tt_trainer_evaluate_obj,
+        &tt_trainer_slices_obj,
+        &tt_trainer_astep_obj,
+#endif
 #if TT_BATCH
-    tt_store(dict, MP_QSTR_accumulate, MP_OBJ_FROM_PTR(&tt_trainer_accumulate_obj));
-    tt_store(dict, MP_QSTR_apply, MP_OBJ_FROM_PTR(&tt_trainer_apply_obj));
+        &tt_trainer_accumulate_obj,
+        &tt_trainer_apply_obj,
 #endif
+    };
+    const qstr method_names[] = {
+        MP_QSTR_step,
+        MP_QSTR_predict,
+        MP_QSTR_classify,
+        MP_QSTR_encode,
+        MP_QSTR_quantize,
+        MP_QSTR_info,
+        MP_QSTR_reset,
+        MP_QSTR_deinit,
+        MP_QSTR___enter__,
+        MP_QSTR___exit__,
 #if TT_LOSS != TT_LOSS_NONE
-    tt_store(dict, MP_QSTR_save, MP_OBJ_FROM_PTR(&tt_trainer_save_obj));
-    tt_store(dict, MP_QSTR_load, MP_OBJ_FROM_PTR(&tt_trainer_load_obj));
+        MP_QSTR_save,
+        MP_QSTR_load,
+        MP_QSTR_evaluate,
+        MP_QSTR_slices,
+        MP_QSTR_astep,
 #endif
-    tt_store(dict, MP_QSTR_predict, MP_OBJ_FROM_PTR(&tt_trainer_predict_obj));
-    tt_store(dict, MP_QSTR_classify, MP_OBJ_FROM_PTR(&tt_trainer_classify_obj));
-    tt_store(dict, MP_QSTR_encode, MP_OBJ_FROM_PTR(&tt_trainer_encode_obj));
-    tt_store(dict, MP_QSTR_quantize, MP_OBJ_FROM_PTR(&tt_trainer_quantize_obj));
-#if TT_LOSS != TT_LOSS_NONE
-    tt_store(dict, MP_QSTR_evaluate, MP_OBJ_FROM_PTR(&tt_trainer_evaluate_obj));
-    tt_store(dict, MP_QSTR_slices, MP_OBJ_FROM_PTR(&tt_trainer_slices_obj));
-    tt_store(dict, MP_QSTR_astep, MP_OBJ_FROM_PTR(&tt_trainer_astep_obj));
+#if TT_BATCH
+        MP_QSTR_accumulate,
+        MP_QSTR_apply,
 #endif
-    tt_store(dict, MP_QSTR_info, MP_OBJ_FROM_PTR(&tt_trainer_info_obj));
-    tt_store(dict, MP_QSTR_reset, MP_OBJ_FROM_PTR(&tt_trainer_reset_obj));
-    tt_store(dict, MP_QSTR_deinit, MP_OBJ_FROM_PTR(&tt_trainer_deinit_obj));
-    tt_store(dict, MP_QSTR___enter__, MP_OBJ_FROM_PTR(&tt_trainer_enter_obj));
-    tt_store(dict, MP_QSTR___exit__, MP_OBJ_FROM_PTR(&tt_trainer_exit_obj));
-    tt_store(dict, MP_QSTR_name, tt_text(TT_MODEL_NAME));
-    tt_store(dict, MP_QSTR_input_shape, tt_shape(input_shape, MP_ARRAY_SIZE(input_shape)));
-    tt_store(dict, MP_QSTR_input_scale, tt_float(TT_INPUT_SCALE_BITS));
-    tt_store(dict, MP_QSTR_input_zero_point, MP_OBJ_NEW_SMALL_INT(TT_INPUT_ZERO));
-    tt_store(dict, MP_QSTR_output_shape, tt_shape(output_shape, MP_ARRAY_SIZE(output_shape)));
-    tt_store(dict, MP_QSTR_output_scale, tt_float(TT_OUTPUT_SCALE_BITS));
-    tt_store(dict, MP_QSTR_output_zero_point, MP_OBJ_NEW_SMALL_INT(TT_OUTPUT_ZERO));
-    tt_store(dict, MP_QSTR_classes, MP_OBJ_NEW_SMALL_INT(TT_CLASSES));
-    tt_store(dict, MP_QSTR_latent_size, MP_OBJ_NEW_SMALL_INT(TT_LATENT_BYTES));
-    tt_store(dict, MP_QSTR_ram, mp_obj_new_int_from_uint(TT_ARENA_BYTES + TT_STATE_BYTES));
+    };
+    mp_obj_t dict = mp_obj_new_dict(30);
+    tt_store_all(dict, constants, constant_names, values);
+    for (size_t i = 0; i < MP_ARRAY_SIZE(methods); i++) {
+        tt_store_all(dict, "O", method_names + i, methods + i);
+    }
     return dict;
 }

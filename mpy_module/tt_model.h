@@ -19,11 +19,12 @@
 #error "compile all sources with -DTT_GRADIENT_BITS=... as model.h says (TT_MODEL_GRADIENT_BITS)"
 #endif
 
-/* What model.h defines, as integer macros unless said otherwise:
+/* What model.h defines, as plain integers unless said otherwise:
  *   TT_MODEL_NAME          string literal
  *   TT_MODEL_ABI           TT_ABI of the kernels that the code was generated for
  *   TT_MODEL_GRADIENT_BITS 16 or 8: TT_GRADIENT_BITS, with which all sources have to be compiled
  *   TT_MODEL_HASH_LOW      TT_MODEL_HASH_HIGH    64 bits that tell this build from others (unsigned)
+ *   TT_MODEL_HASH          the same as a string literal of 16 digits
  *   TT_STATE_HASH_LOW      TT_STATE_HASH_HIGH    64 bits that tell whose state a checkpoint holds
  *   TT_WEIGHTS_BYTES       payload of model.ttw
  *   TT_STATE_BYTES         trained parameters; 0: the model only predicts

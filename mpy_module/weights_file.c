@@ -18,21 +18,19 @@ static const uint8_t *tt_check_weights(const uint8_t *data, size_t length) {
         tt_refuse_size(MP_QSTR_weights, TT_FILE_BYTES, length);
     }
     if (data[0] != 'T' || data[1] != 'T' || data[2] != 'W' || data[3] != '1') {
-        tt_refuse(MP_QSTR_ValueError, "weights: not a model.ttw");
+        tt_refuse("weights: not a model.ttw");
     }
     if (((uintptr_t)data & 3u) != 0) {
-        tt_refuse(
-            MP_QSTR_ValueError, "weights: not aligned to 4 bytes; pass a copy: bytes(weights)");
+        tt_refuse("weights: not aligned to 4 bytes; pass a copy: bytes(weights)");
     }
     const tt_weights_header *header = (const void *)data;
     if (header->abi != TT_ABI || header->hash_low != TT_MODEL_HASH_LOW ||
         header->hash_high != TT_MODEL_HASH_HIGH || header->payload_bytes != TT_WEIGHTS_BYTES) {
-        tt_refuse(MP_QSTR_ValueError,
-            "weights: of another build; copy tinytrain.mpy and model.ttw of the same build");
+        tt_refuse("weights: of another build; copy tinytrain.mpy and model.ttw of the same build");
     }
     data += sizeof(tt_weights_header);
     if (tt_crc32(0, data, TT_WEIGHTS_BYTES) != header->payload_crc) {
-        tt_refuse(MP_QSTR_ValueError, "weights: damaged (CRC differs); copy model.ttw again");
+        tt_refuse("weights: damaged (CRC differs); copy model.ttw again");
     }
     return data;
 }
@@ -55,24 +53,21 @@ size_t tt_read(mp_obj_t file, uint8_t *to, size_t length) {
 }
 
 mp_obj_t tt_call_os(qstr function, size_t count, const mp_obj_t *args) {
-    mp_obj_t os = mp_import_name(MP_QSTR_os, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
-    return mp_call_function_n_kw(mp_load_attr(os, function), count, 0, args);
+    return mp_call_function_n_kw(tt_import(MP_QSTR_os, function), count, 0, args);
+}
+
+static bool tt_is_in(mp_obj_t container, mp_obj_t item) {
+    return mp_binary_op(MP_BINARY_OP_IN, item, container) == mp_const_true;
 }
 
 bool tt_is_listed(mp_obj_t folder, mp_obj_t name) {
-    mp_obj_t list = tt_call_os(MP_QSTR_listdir, 1, &folder);
-    return mp_binary_op(MP_BINARY_OP_IN, name, list) == mp_const_true;
+    return tt_is_in(tt_call_os(MP_QSTR_listdir, 1, &folder), name);
 }
 
 /* A plain name that the current folder lacks is looked for in the ROMFS. */
 static mp_obj_t tt_find(mp_obj_t path) {
-    for (const char *text = mp_obj_str_get_str(path); *text != '\0'; text++) {
-        if (*text == '/') {
-            return path;
-        }
-    }
-    if (tt_is_listed(tt_text(""), path) || !tt_is_listed(tt_text("/"), tt_text("rom")) ||
-        !tt_is_listed(tt_text("/rom"), path)) {
+    if (tt_is_in(path, tt_text("/")) || tt_is_listed(tt_text(""), path) ||
+        !tt_is_listed(tt_text("/"), tt_text("rom")) || !tt_is_listed(tt_text("/rom"), path)) {
         return path;
     }
     return tt_format("/rom/%s", 1, &path);
@@ -97,7 +92,7 @@ static void tt_load_file(tt_trainer *self, mp_obj_t path) {
 static void tt_load_buffer(tt_trainer *self, mp_obj_t buffer) {
     mp_buffer_info_t view;
     if (!mp_get_buffer(buffer, &view, MP_BUFFER_READ)) {
-        tt_refuse(MP_QSTR_TypeError, "weights: path or buffer expected");
+        tt_refuse_type("weights: path or buffer expected");
     }
     self->in_place = true;
     self->keep = MP_OBJ_TO_PTR(buffer);

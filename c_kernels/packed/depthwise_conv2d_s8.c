@@ -29,7 +29,7 @@ typedef struct {
  * nobody asks what was clamped, only the first counts; it makes 0 of real > -1/2 - 2^-(n + 1), too.
  * One unit on each side keeps ties out. |a * M| <= 2^30 and |out_zero| * 2^21 <= 2^28: nothing leaves
  * 32 bits. If a does not fit int16, |real| >= 256, which every clamp to int8 saturates. The interval is
- * no longer than 1. */
+ * no longer than 1. With n = 0 the reference's sum with the zero point may wrap. */
 static tt_plane_scale scale_of(
     const tt_conv2d *p, int32_t multiplier, int32_t shift, int positive) {
     tt_plane_scale scale = {21, 31, 0, 0, 1 << 21}; /* nothing is known */
@@ -69,7 +69,8 @@ static int plan(layer *l, const tt_conv2d *p, uint32_t *plane) {
     l->first_column = first - left;
     l->first_word = tt_max(first - stride, 0);
     tt_plane_rows rows = {stride, l->first_word + stride - first, last - stride - l->first_word,
-        tt_min(last, words) - (last - stride), p->in_zero, w->in_c, w->in_w * w->in_c, 4 * words};
+        tt_min(last, words) - (last - stride), p->in_zero, w->in_c, w->in_w * w->in_c, 4 * words,
+        l->first_word};
     l->rows = rows;
     for (l->height = 1; l->height * w->stride_h + w->kernel_h <= l->packing.rows; l->height++) {}
     return 1;
@@ -77,7 +78,7 @@ static int plan(layer *l, const tt_conv2d *p, uint32_t *plane) {
 
 /* Rows of the plane with zero points alone. */
 static void fill(const layer *l, int32_t first, int32_t last) {
-    uint32_t border = ((uint32_t)l->rows.zero << 16) + (uint32_t)l->rows.zero;
+    uint32_t border = tt_plane_border(l->rows.zero);
     uint32_t *end = l->plane + last * l->packing.columns;
     for (uint32_t *word = l->plane + first * l->packing.columns; word < end;) {
         *word++ = border;
@@ -143,7 +144,8 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     const tt_window *win = &p->window;
     int32_t taps = win->kernel_h * win->kernel_w, kw = win->kernel_w, columns;
     layer l;
-    if ((kw != 3 && kw != 5 && kw != 7) || !plan(&l, p, (uint32_t *)(void *)(scratch + taps)) ||
+    if ((kw != 3 && kw != 5 && kw != 7) || win->kernel_h > TT_MOST_TAP_ROWS ||
+        !plan(&l, p, (uint32_t *)(void *)(scratch + taps)) ||
         tt_swar_too_small(w, taps * win->out_c)) {
         tt_depthwise_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;

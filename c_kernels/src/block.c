@@ -6,10 +6,10 @@
 typedef struct {
     int32_t top, bottom, left, right;
     int32_t map;
-} inner;
+} overlap;
 
-static inner inner_of(const tt_block *p, int32_t top, int32_t left) {
-    inner in = {tt_max(0, -top), tt_min(p->rows, p->map_h - top), tt_max(0, -left),
+static overlap overlap_of(const tt_block *p, int32_t top, int32_t left) {
+    overlap in = {tt_max(0, -top), tt_min(p->rows, p->map_h - top), tt_max(0, -left),
         tt_min(p->columns, p->map_w - left), 0};
     in.map = ((top + in.top) * p->map_w + left + in.left) * p->channels;
     return in;
@@ -30,7 +30,7 @@ static int8_t *fill(int8_t *to, int32_t value, int32_t n) {
 }
 
 /* Go through block y: fill what is outside; inside, copy from x, or leave it if x is NULL. */
-static void cover(const tt_block *p, inner in, const int8_t *x, int8_t *y) {
+static void cover(const tt_block *p, overlap in, const int8_t *x, int8_t *y) {
     int32_t width = (in.right - in.left) * p->channels;
     for (int32_t row = 0; row < p->rows; row++) {
         if (row < in.top || row >= in.bottom || width <= 0) {
@@ -47,16 +47,16 @@ static void cover(const tt_block *p, inner in, const int8_t *x, int8_t *y) {
 }
 
 void tt_crop_s8(const tt_block *p, int32_t top, int32_t left, const int8_t *x, int8_t *y) {
-    inner in = inner_of(p, top, left);
+    overlap in = overlap_of(p, top, left);
     cover(p, in, x + in.map, y);
 }
 
 void tt_border_s8(const tt_block *p, int32_t top, int32_t left, int8_t *y) {
-    cover(p, inner_of(p, top, left), NULL, y);
+    cover(p, overlap_of(p, top, left), NULL, y);
 }
 
 void tt_paste_s8(const tt_block *p, int32_t top, int32_t left, const int8_t *x, int8_t *y) {
-    inner in = inner_of(p, top, left);
+    overlap in = overlap_of(p, top, left);
     int32_t width = (in.right - in.left) * p->channels;
     x += (in.top * p->columns + in.left) * p->channels;
     y += in.map;

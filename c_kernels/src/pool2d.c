@@ -71,7 +71,7 @@ void tt_max_pool2d_s8(const tt_pool2d *p, const int8_t *x, int8_t *y, uint8_t *c
 }
 
 /* Add to sums [channels] what the window at output pixel (row, column) sends to input pixel `pixel`. */
-typedef void (*spread)(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, const int8_t *x,
+typedef void (*spreader)(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, const int8_t *x,
     int32_t pixel, int32_t *sums);
 
 static void spread_average(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, const int8_t *x,
@@ -94,7 +94,7 @@ static void spread_max(const tt_pool2d_bwd *p, const tt_mantissa *dy, area a, co
     }
 }
 
-static void pool2d_bwd(const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, spread add,
+static void pool2d_bwd(const tt_pool2d_bwd *p, const tt_grad *dy, const int8_t *x, spreader add,
     tt_grad *dx, int32_t *sums, tt_part *part) {
     const tt_window *w = &p->window;
     tt_span span = tt_part_take(part, w->in_h);

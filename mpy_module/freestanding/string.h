@@ -4,8 +4,10 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
+#pragma GCC visibility pop
 
 #endif

@@ -1,4 +1,4 @@
-"""The tables of calls: what a byte cannot hold, and that both widths of arguments do the same."""
+"""The tables of calls: what a byte cannot hold, and that arguments of all widths do the same."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from support.nets import Net
 from support.zoo import ZOO
 from tinytrain.codegen import c_source, call_table
 from tinytrain.codegen.c_source import generate
+from tinytrain.codegen.call_table import Word
 from tinytrain.compilation import Compiled
 from tinytrain.errors import BuildError
 from tinytrain.ir.program import Region
@@ -31,19 +32,40 @@ def steps(made: Compiled) -> list[object]:
     return [*found, trainer.state.tobytes()]
 
 
-def bits_of(made: Compiled) -> int:
-    (wide,) = re.findall(r"#define TT_WIDE_CALLS (\d)", made.source.body)
-    return 29 if wide == "1" else 21
+def widths(made: Compiled) -> set[int]:
+    return {int(n) for n in re.findall(r"TT_[A-Z]+\((\d),", made.source.body)}
 
 
-def test_arguments_of_four_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_of_all_widths(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ZOO["residual"](0)
-    narrow = model.compiled("all")
-    monkeypatch.setattr(c_source, "NARROW", 4)
-    monkeypatch.setattr(c_source, "WIDE", 29)
+    mixed = model.compiled("all")
+    monkeypatch.setattr(Word, "nbytes", property(lambda word: 4))
     wide = model.compiled("all")
-    assert (bits_of(narrow), bits_of(wide)) == (21, 29)
-    assert steps(narrow) == steps(wide)
+    assert {1, 2} <= widths(mixed)
+    assert widths(wide) == {4}
+    assert steps(mixed) == steps(wide)
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "nbytes"),
+    [
+        *[("ARENA", 7, 1), ("ARENA", 8, 2), ("STATE", 2047, 2), ("WEIGHTS", 2048, 3)],
+        *[("WEIGHTS", (1 << 27) - 1, 4), ("WEIGHTS", 1 << 27, 5)],
+        *[("INTEGER", 3, 1), ("INTEGER", 4, 2), ("INTEGER", -4, 1), ("INTEGER", -5, 2)],
+        *[("INTEGER", (1 << 26) - 1, 4), ("INTEGER", -(1 << 26), 4), ("INTEGER", 1 << 26, 5)],
+    ],
+)
+def test_width(place: str, number: int, nbytes: int) -> None:
+    assert Word(place, number, "").nbytes == nbytes
+
+
+def test_what_all_calls_have_in_common_is_code() -> None:
+    made = ZOO["lenet"](0).compiled("none")
+    (call,) = re.findall(r"tt_conv2d_s8\(([^;]*)\);", made.source.body)
+    assert "(uint8_t *)0" in call  # the clip mask
+    trained = ZOO["lenet"](0).compiled("all").source.body
+    assert "(uint8_t *)a[" in trained
+    assert "(tt_rate *)(at->base[TT_IN_RUN] + offsetof(tt_run, rate))" in trained
 
 
 def test_calls_that_do_not_fit_are_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,9 +75,8 @@ def test_calls_that_do_not_fit_are_code(monkeypatch: pytest.MonkeyPatch) -> None
 
     class Narrow(call_table.CallTable):
         def _argument(self, argument, ctype):
-            text = super()._argument(argument, ctype)
-            number = re.search(r"\((\d+)\)", text or "")
-            return None if number and int(number[1]) > 300 else text
+            word = super()._argument(argument, ctype)
+            return None if word and word.place != "RUN" and word.number > 300 else word
 
     monkeypatch.setattr(c_source, "CallTable", Narrow)
     mixed = model.compiled("all")
@@ -69,8 +90,8 @@ def test_large_weights() -> None:
     x = net.input(1, 1, 1, 1500)
     y = net.dense(net.reshape(x, 1, 1500), 1500)
     made = net.model(x, net.dense(y, 3)).compiled("last:1")
-    assert made.program.weights.size > 1 << 21
-    assert bits_of(made) == 29
+    assert made.program.weights.size > 1 << 19
+    assert 4 in widths(made)
     steps(made)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources
+from tinytrain.backend.kernel_sources import SIZE, compact_sources, include_dirs, kernel_sources
 from tinytrain.backend.natmod import NatmodReport, Progress, build_natmod
 from tinytrain.compilation import Compiled
 from tinytrain.resources import mpy_module_dir
@@ -28,15 +28,20 @@ def link_model(
 ) -> NatmodReport:
     """Build the module `out` of the generated C in the folder `source`; see build_natmod."""
     optimize = compiled.options.optimize
-    binding = sorted(mpy_module_dir().glob("*.c"))
+    runtime = mpy_module_dir() / "runtime.c"
+    binding = [path for path in sorted(mpy_module_dir().glob("*.c")) if path != runtime]
     model = source / "model.c"
+    kernels = kernel_sources(target, optimize, core)
+    # where speed counts, kernels compiled for it call the others: these have to stay what they are
+    whole = [*(kernels if optimize == SIZE else ()), *binding, model]
     return build_natmod(
-        [*binding, model, *kernel_sources(target, optimize)],
+        [*kernels, *binding, model, runtime],
         [source, mpy_module_dir(), *include_dirs()],
         target,
         out,
         work_dir,
-        compact=[*binding, model, *compact_sources(target, optimize)],
+        compact=[*compact_sources(target, optimize, core), *binding, model, runtime],
+        whole=whole,
         defines=defines(compiled),
         core=core,
         compiler=compiler,

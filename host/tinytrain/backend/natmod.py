@@ -28,7 +28,7 @@ from tinytrain.backend.stack import worst_stack
 from tinytrain.backend.toolchain import Toolchain, toolchain
 from tinytrain.backend.zig import zig_toolchain
 from tinytrain.errors import BuildError
-from tinytrain.kernels.build_cache import digest, kept, reached
+from tinytrain.kernels.build_cache import digest, kept, reached, reached_from
 from tinytrain.plan.report import Code
 from tinytrain.resources import micropython_dir, mpy_module_dir
 
@@ -110,6 +110,7 @@ def build_natmod(
     work_dir: Path,
     *,
     compact: Collection[Path] = (),
+    whole: Collection[Path] = (),
     defines: Sequence[str] = (),
     bss: Collection[str] = (),
     core: str = "",
@@ -119,7 +120,8 @@ def build_natmod(
 ) -> NatmodReport:
     """Build the module `out` for a target. The bytes depend on the sources and the tools alone.
 
-    compact: sources to be compiled for size instead of speed. defines: macros, "NAME=VALUE".
+    compact: sources to be compiled for size instead of speed. whole: those of them, in C and with
+    mpy_init, that no others refer to; they are compiled as one. defines: macros, "NAME=VALUE".
     bss: the only zeroed variables that the module may have (global ones: a static one would not be
     relocated). core: see toolchain(). compiler: "gnu" or "zig".
     """
@@ -136,31 +138,44 @@ def build_natmod(
         (*_compile_flags(tools), *(f"-D{text}" for text in defines)),
     )
     builder.collect_qstrs(sources)
-    level = {source: "-Os" if source in compact else "-O2" for source in sources}
-    names = {source.absolute(): builder.name(source, level[source]) for source in sources}
+    units = [_Unit((source,), "-Os" if source in compact else "-O2") for source in sources]
+    units = [unit for unit in units if unit.files[0] not in whole]
+    if together := tuple(source for source in sources if source in whole):
+        units.insert(0, _Unit(together, "-Os", whole=True))
+    names = [builder.name(unit) for unit in units]
 
     def make(folder: Path) -> None:
-        def compiled(source: Path) -> Path:
-            return builder.compiled(source.absolute(), level[source], names[source.absolute()])
-
         objects = []
         with ThreadPoolExecutor(max_workers=jobs) as pool:
-            for source, found in zip(sources, pool.map(compiled, sources), strict=True):
+            for unit, found in zip(units, pool.map(builder.compiled, units, names), strict=True):
                 objects.append(found)
-                progress(f"compiling {source.name}", len(objects), len(sources) + 1)
-        report = builder.link(list(names), objects, bss, out.name)
+                progress(f"compiling {unit.title}", len(objects), len(units) + 1)
+        report = builder.link(units, objects, bss, out.name)
         shutil.copyfile(work_dir / MERGED, folder / MERGED)
         shutil.move(work_dir / out.name, folder / MODULE)
         (folder / REPORT).write_text(json.dumps(asdict(report)))
 
     # the linker keeps the file's name in the module
-    words = [builder.identity, out.name, *names.values(), *sorted(bss)]
+    words = [builder.identity, out.name, *names, *sorted(bss)]
     entry = kept("modules", digest(words, [*_linker_files(), *_OWN_FILES]), make, done=REPORT)
     shutil.copyfile(entry / MERGED, work_dir / MERGED)
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(entry / MODULE, out)
-    progress(f"linked {out.name}", len(sources) + 1, len(sources) + 1)
+    progress(f"linked {out.name}", len(units) + 1, len(units) + 1)
     return NatmodReport(**json.loads((entry / REPORT).read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What the compiler gets at once: a source, or all that are compiled as one."""
+
+    files: tuple[Path, ...]
+    level: str
+    whole: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.files)} files as one" if self.whole else self.files[0].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,31 +203,40 @@ class _Builder:
         name = digest([self.tools.target], [*_linker_files(), *sources])
         shutil.copyfile(kept("qstrs", name, make, done=QSTRS) / QSTRS, self.work_dir / QSTRS)
 
-    def name(self, source: Path, level: str) -> str:
-        """For a source's object in the cache."""
+    def name(self, unit: _Unit) -> str:
+        """For a unit's object in the cache."""
         defines = [f.removeprefix("-D") for f in self.flags]
-        files = reached(source.absolute(), (*self.folders, *self.system), defines)
-        return digest([self.identity, source.name, *self.flags, level], files)
+        folders = (*self.folders, *self.system)
+        files = [f for path in unit.files for f in reached(path.absolute(), folders, defines)]
+        files += reached_from(self.tools.prelude, folders) if unit.whole else []
+        titles = [path.name for path in unit.files]
+        return digest([self.identity, *titles, *self.flags, unit.level, str(unit.whole)], files)
 
-    def compiled(self, source: Path, level: str, name: str) -> Path:
-        """The cache's folder with a source's object and, unless it is assembly, its frames."""
+    def compiled(self, unit: _Unit, name: str) -> Path:
+        """The cache's folder with a unit's object and, unless it is assembly, its frames."""
+        source, flags = unit.files[0].absolute(), (*self.flags, unit.level)
+        if unit.whole:
+            source, flags = self.work_dir / f"{name}.c", (*flags, *self.tools.whole)
+            lines = [f'#include "{path.absolute()}"' for path in unit.files]
+            source.write_text("\n".join([self.tools.prelude, *lines, ""]))
 
         def make(folder: Path) -> None:
             tools = self.tools
-            command = [*tools.compiler(), *self.flags, level, *tools.stack_usage(f"{name}.o")]
+            command = [*tools.compiler(), *flags, *tools.stack_usage(f"{name}.o")]
             command += [f"-I{place}" for place in self.folders]
             ours, *rest = self.system
             for place in (ours, tools.include_dir(), *rest):
                 command += ["-isystem", str(place)]
             command += ["-c", str(source), "-o", f"{name}.o"]
-            self.run(command, f"{source.name} does not compile for {tools.target}")
-            for path in self.work_dir.glob(f"{name}.*"):
-                shutil.move(path, folder / f"object{path.suffix}")
+            self.run(command, f"{unit.title} does not compile for {tools.target}")
+            for kind in ("o", "su"):
+                if (path := self.work_dir / f"{name}.{kind}").exists():
+                    shutil.move(path, folder / f"object.{kind}")
 
         return kept("objects", name, make, done=OBJECT)
 
     def link(
-        self, sources: Sequence[Path], objects: Sequence[Path], bss: Collection[str], out: str
+        self, units: Sequence[_Unit], objects: Sequence[Path], bss: Collection[str], out: str
     ) -> NatmodReport:
         """Write MERGED and the module `out`."""
         merged = self.work_dir / MERGED
@@ -221,8 +245,8 @@ class _Builder:
         said = self.mpy_ld("--qstrs", QSTRS, "-o", out, MERGED)
         loaded = re.findall(r"^(?:text|rodata|bss) size: +(\d+)$", said, re.MULTILINE)
         data = (self.work_dir / out).read_bytes()
-        usages = [o / FRAMES for o, s in zip(objects, sources, strict=True) if s.suffix == ".c"]
-        assembly = [source for source in sources if source.suffix == ".S"]
+        usages = [entry / FRAMES for entry in objects if (entry / FRAMES).exists()]
+        assembly = [path for unit in units for path in unit.files if path.suffix == ".S"]
         return NatmodReport(
             self.tools.target,
             *sizes,

@@ -46,30 +46,59 @@ def hide_unused_names(path: Path) -> None:
 
 
 def calls_of(path: Path) -> dict[str, set[str]]:
-    """For each function (they have sections of their own), those that it refers to."""
+    """For each function of an object, those that it refers to, by itself or by a literal."""
     with path.open("rb") as file:
         elf = ELFFile(file)
-        symbols = list(_table(elf, ".symtab").iter_symbols())
-        calls: dict[str, set[str]] = {
-            _function(s.name): set() for s in elf.iter_sections() if s.name.startswith(".text.")
-        }
-        for section, name, _ in _relocations(elf, symbols):
-            if (caller := _function(section)) in calls and _function(name) in calls:
-                calls[caller].add(_function(name))
-        for caller, called in calls.items():
-            called.discard(caller)  # labels of its own
+        places = _Functions(elf)
+        literals, found = {}, []
+        for section, relocation, symbol in _all_relocations(elf, _symbols(elf)):
+            at = section, relocation["r_offset"]
+            target = symbol["st_value"] + _addend(relocation)
+            if elf.get_section(section).name.startswith(".literal"):
+                data = elf.get_section(section).data()
+                target += int.from_bytes(data[at[1] : at[1] + 4], "little")
+                literals[at] = symbol["st_shndx"], target
+            else:
+                found.append((at, (symbol["st_shndx"], target)))
+        calls: dict[str, set[str]] = {name: set() for name in places.names()}
+        for at, target in found:
+            caller, callee = places.name(at), places.name(literals.get(target, target))
+            if caller and callee and caller != callee:
+                calls[caller].add(callee)
         return calls
 
 
-def _function(section: str) -> str:
-    return section.removeprefix(".text.")
+class _Functions:
+    """Which function is where in the sections of code."""
+
+    def __init__(self, elf: ELFFile) -> None:
+        thumb = int(elf["e_machine"] == "EM_ARM")  # a bit of their addresses
+        self._of: dict[int, list[tuple[int, str]]] = {}
+        for s in _symbols(elf):
+            if s["st_info"]["type"] == "STT_FUNC" and isinstance(s["st_shndx"], int):
+                self._of.setdefault(s["st_shndx"], []).append((s["st_value"] & ~thumb, s.name))
+        for inside in self._of.values():
+            inside.sort()
+
+    def names(self) -> list[str]:
+        return [name for inside in self._of.values() for _, name in inside]
+
+    def name(self, place: tuple[int | str, int]) -> str | None:
+        """What has that byte of that section."""
+        section, offset = place
+        inside = self._of.get(section, []) if isinstance(section, int) else []
+        return next((name for begin, name in reversed(inside) if begin <= offset), None)
+
+
+def _addend(relocation: Any) -> int:
+    return int(relocation["r_addend"]) if relocation.is_RELA() else 0
 
 
 def check_object(path: Path, allowed_bss: Collection[str] = ()) -> tuple[int, int, int]:
     """Bytes of text, constants and zeroed data; BuildError naming what is not allowed."""
     with path.open("rb") as file:
         elf = ELFFile(file)
-        symbols = list(_table(elf, ".symtab").iter_symbols())
+        symbols = _symbols(elf)
         _check_undefined(elf, symbols)
         _check_absolute(elf, symbols)
         sizes = {TEXT: 0, RODATA: 0, BSS: 0}
@@ -131,12 +160,21 @@ def _check_absolute(elf: ELFFile, symbols: list[Any]) -> None:
 
 def _relocations(elf: ELFFile, symbols: list[Any]) -> Iterator[tuple[str, str, int]]:
     """(section, symbol, type) of every relocation."""
+    for section, relocation, symbol in _all_relocations(elf, symbols):
+        name = symbol.name or _section_of(elf, symbol)
+        yield elf.get_section(section).name, name, relocation["r_info_type"]
+
+
+def _all_relocations(elf: ELFFile, symbols: list[Any]) -> Iterator[tuple[int, Any, Any]]:
+    """(index of the section, relocation, symbol)."""
     for section in elf.iter_sections():
         if section["sh_type"] in ("SHT_REL", "SHT_RELA"):
-            patched = elf.get_section(section["sh_info"]).name
             for relocation in _table(elf, section.name).iter_relocations():
-                symbol = symbols[relocation["r_info_sym"]]
-                yield patched, symbol.name or _section_of(elf, symbol), relocation["r_info_type"]
+                yield section["sh_info"], relocation, symbols[relocation["r_info_sym"]]
+
+
+def _symbols(elf: ELFFile) -> list[Any]:
+    return list(_table(elf, ".symtab").iter_symbols())
 
 
 def _section_of(elf: ELFFile, symbol: Any) -> str:

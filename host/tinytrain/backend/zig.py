@@ -94,7 +94,7 @@ def zig_toolchain(target: str, core: str = "") -> ZigToolchain:
             f"zig cannot build for {target}; use --toolchain gnu, or one of {', '.join(_FLAGS)}"
         )
     flags = (*_FLAGS[target].split(), *_CODE.split())
-    return ZigToolchain(target, (), flags, "pip install ziglang", core, gnu=False)
+    return ZigToolchain(target, (), flags, "pip install ziglang", core, gnu=False, whole=())
 
 
 def split_got_relocations(path: Path) -> None:

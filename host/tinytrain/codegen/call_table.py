@@ -1,14 +1,15 @@
 """The generated C keeps kernel calls in tables, and has the code of each kernel's call once.
 
-mpy_module/tt_calls.h says what the bytes of a table mean. What does not fit in is code: loops
-over tiles, and calls with numbers that are too large.
+mpy_module/tt_calls.h says what the bytes of a table mean. What a kernel's calls have in common,
+as that there is no clip mask, stands in that code, where the compiler sees it. What does not fit
+into a table is code, too: loops over tiles, and calls with numbers that are too large.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from tinytrain.codegen.printer import LOOPS, STEP_NAMES, Printer, Structs, one_line, wrap
 from tinytrain.errors import BuildError
@@ -16,31 +17,70 @@ from tinytrain.ir.program import Argument, Buffer, KernelCall, Runtime, Tile, Vi
 from tinytrain.kernels.header import PART, CType, declarations, part_functions
 from tinytrain.plan.arena import Arena
 
-NARROW, WIDE = 21, 29  # bits of an argument
+BITS: Final = (3, 11, 19, 27)  # that 1 to 4 bytes hold of an argument
 CALLS: Final = 255  # that a byte can tell apart
+
+
+class Word(NamedTuple):
+    """An argument as a table has it. place: what it is relative to; number: the offset, or the
+    number itself, and at least as large as what `text` says in C."""
+
+    place: str
+    number: int
+    text: str
+
+    @property
+    def nbytes(self) -> int:
+        """Of the table; more than 4: it does not fit."""
+        number = 2 * max(self.number, ~self.number) if self.place == "INTEGER" else self.number
+        return sum(number >= 1 << bits for bits in BITS) + 1
+
+    @property
+    def in_table(self) -> str:
+        return f"TT_{self.place}({self.nbytes},{self.text})"  # unbroken
+
+    @property
+    def in_code(self) -> str | None:
+        """Where it costs no more than in the table."""
+        if self.place == "INTEGER":
+            return self.text
+        names = {"RUN": f" + offsetof(tt_run, {self.text})", "LABEL": "", "TARGET": ""}
+        if self.place not in names:
+            return None
+        return f"(at->base[TT_IN_{self.place}]{names[self.place]})"
+
+
 RUNTIME: Final = {
-    Runtime.RATE: "TT_RUN(rate)",
-    Runtime.LOSS: "TT_RUN(loss)",
-    Runtime.LABEL: "TT_LABEL",
-    Runtime.TARGET: "TT_TARGET",
+    Runtime.RATE: Word("RUN", (1 << BITS[1]) - 1, "rate"),
+    Runtime.LOSS: Word("RUN", (1 << BITS[1]) - 1, "loss"),
+    Runtime.LABEL: Word("LABEL", 0, "0"),
+    Runtime.TARGET: Word("TARGET", 0, "0"),
 }
 
 
 @dataclass(slots=True)
 class CallTable:
-    """Collects calls and prints them.
+    """Prints calls. calls: all of them, whatever the tables; kernels: for each kernel in a table,
+    its arguments, those None that are not the same in all calls.
 
-    training: there is a tt_run, and calls are done in parts. bits: of an argument, NARROW or WIDE.
+    training: there is a tt_run, and calls are done in parts.
     """
 
     arena: Arena
     structs: Structs
     training: bool
-    bits: int
-    kernels: dict[str, int] = field(default_factory=dict)
+    calls: Sequence[KernelCall]
+    kernels: dict[str, list[Word | None]] = field(default_factory=dict)
     special: dict[str, int] = field(default_factory=dict)
     tiled: dict[str, int] = field(default_factory=dict)
     tiled_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        for call in (inner for outer in self.calls for inner in (outer, *outer.body)):
+            words = self._words(call)
+            if words is not None:
+                common = self.kernels.setdefault(call.kernel, list(words))
+                common[:] = [a if a == b else None for a, b in zip(common, words, strict=True)]
 
     def table(self, name: str, calls: Iterable[KernelCall]) -> list[str]:
         """A constant with these calls."""
@@ -48,51 +88,57 @@ class CallTable:
         return [f"static const uint8_t {name}[] = {{", *rows, "};", ""]
 
     def _row(self, call: KernelCall) -> str:
-        record = self._record(call)
-        if record is None:
+        words = self._words(call)
+        if words is not None:
+            record, _ = self._record(call.kernel, words)
+        else:
             text = self._loops(call) if call.body else self._plain(call)
             number = self.special.setdefault(text, len(self.special))
             record = f"DO_SPECIAL + {number}, 0,"
         comment = f"    /* {one_line(call.comment)} */\n" if call.comment else ""
         return comment + wrap(f"    {record}", 8)
 
-    def _record(self, call: KernelCall) -> str | None:
-        """Kernel, number of arguments, arguments; None if the call has to be code."""
+    def _record(self, kernel: str, words: Sequence[Word]) -> tuple[str, int]:
+        """Kernel, how many bytes follow, arguments; and how many bytes that is."""
+        common = self.kernels[kernel]
+        listed = [w for w, c in zip(words, common, strict=True) if c is None or c.in_code is None]
+        nbytes = sum(word.nbytes for word in listed)
+        start = f"DO_{kernel.removeprefix('tt_')}, {nbytes}"
+        return ", ".join([start, *(word.in_table for word in listed)]) + ",", 2 + nbytes
+
+    def _words(self, call: KernelCall) -> list[Word] | None:
+        """The arguments; None if the call has to be code."""
         if call.body:
             return None
         function = declarations().function(call.kernel)
         types = {v.name: v.type for v in function.parameters}
-        texts = {n: self._argument(a, types.get(n)) for n, a in call.args.items()}
-        arguments = function.arrange(texts | ({PART: ""} if function.in_parts else {}))
-        words = [text for text in arguments if text != ""]
-        if None in words:
+        words = {n: self._argument(a, types.get(n)) for n, a in call.args.items()}
+        if any(word is None or word.nbytes > len(BITS) for word in words.values()):
             return None
-        self.kernels.setdefault(call.kernel, len(words))
-        start = f"DO_{call.kernel.removeprefix('tt_')}, {len(words)}"
-        return ", ".join([start, *(w for w in words if w)]) + ","
+        none = {PART: None} if function.in_parts else {}
+        return [word for word in function.arrange(words | none) if word is not None]
 
-    def _argument(self, argument: Argument, ctype: CType | None) -> str | None:
+    def _argument(self, argument: Argument, ctype: CType | None) -> Word | None:
         match argument:
             case None:
-                return "TT_INTEGER(0)"
+                return Word("INTEGER", 0, "0")
             case Runtime():
                 return RUNTIME.get(argument)
             case int():
-                half = 1 << (self.bits - 1)
-                return f"TT_INTEGER({argument})" if -half <= argument < half else None
+                return Word("INTEGER", argument, str(argument))
             case Buffer():
                 placed = self.arena.offsets
                 offset = placed[argument.name] if argument.offset < 0 else argument.offset
-                text = f"TT_{argument.region.name}({offset})"
-                return text if offset < 1 << self.bits else None
+                return Word(argument.region.name, offset, str(offset))
             case View(buffer, offset):
                 offset += self.arena.offsets[buffer.name]
-                return f"TT_ARENA({offset})" if offset < 1 << self.bits else None
+                return Word("ARENA", offset, str(offset))
             case Tile():
                 return None
             case _:
                 assert ctype is not None
-                return f"TT_PARAMS({self.structs.name(ctype.base, argument)})"
+                name = self.structs.name(ctype.base, argument)
+                return Word("PARAMS", self.structs.offsets[name], name)
 
     def _plain(self, call: KernelCall) -> str:
         names = STEP_NAMES if self.training else {}
@@ -124,12 +170,13 @@ class CallTable:
 
     def _inner(self, call: KernelCall) -> str:
         """A call for a tile, whole: from a table too, if nothing in it moves with the tile."""
-        record = self._record(call)
-        if record is None:
+        words = self._words(call)
+        if words is None:
             return Printer(self.arena, self.structs).call(call, 16)
+        record, nbytes = self._record(call.kernel, words)
         if record not in self.tiled:
             self.tiled[record] = self.tiled_bytes
-            self.tiled_bytes += 2 + (self.bits + 3) // 8 * int(record.split(", ", 2)[1])
+            self.tiled_bytes += nbytes
         part = "&whole" if self.training else "NULL"
         return f"                perform(tiled_calls + {self.tiled[record]}, at, {part});"
 
@@ -152,19 +199,27 @@ class CallTable:
         return [wrap(f"enum {{{', '.join([*names, 'DO_SPECIAL'])}}};", 4), ""]
 
     def _arguments(self) -> list[str]:
-        most = max(self.kernels.values(), default=1)
+        most = max((len(self._listed(kernel)) for kernel in self.kernels), default=0)
         return [
-            f"    uintptr_t a[{most}];",
+            f"    uintptr_t a[{max(1, most)}];",
             "    (void)part;",
             "    tt_arguments(call, at, a);",
         ]
+
+    def _listed(self, kernel: str) -> list[int]:
+        """Which arguments stand in the tables."""
+        common = enumerate(self.kernels[kernel])
+        return [i for i, word in common if word is None or word.in_code is None]
 
     def _switch(self, names: Sequence[str]) -> list[str]:
         lines = ["    switch (call[0]) {"]
         for name, kernel in zip(names, self.kernels, strict=True):
             function = declarations().function(kernel)
             types = [v.type for v in function.parameters if v.name != PART]
-            words = [f"({t.text})a[{i}]" for i, t in enumerate(types)]
+            texts = [word.in_code if word else None for word in self.kernels[kernel]]
+            for place, index in enumerate(self._listed(kernel)):
+                texts[index] = f"a[{place}]"
+            words = [f"({t.text}){text}" for t, text in zip(types, texts, strict=True)]
             called = kernel
             if function.in_parts:
                 words.append(PART if self.training else "NULL")

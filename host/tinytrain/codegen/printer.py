@@ -19,6 +19,7 @@ from tinytrain.ir.program import (
     View,
 )
 from tinytrain.kernels.header import PART, CType, declarations, part_functions
+from tinytrain.kernels.library import library
 from tinytrain.plan.arena import Arena
 
 STEP_NAMES: Final = {
@@ -32,14 +33,22 @@ APPLY_NAMES: Final = {Runtime.RATE: "rate", Runtime.COUNT: "(int32_t)steps[1]"}
 
 @dataclass(slots=True)
 class Structs:
-    """Parameter structs printed so far, equal ones once: members of one constant, `params`."""
+    """Parameter structs printed so far, equal ones once: members of one constant, `params`.
+    offsets: of each in it, for all targets: their integers have fixed sizes."""
 
     names: dict[tuple[str, str], str] = field(default_factory=dict)
+    offsets: dict[str, int] = field(default_factory=dict)
+    nbytes: int = 0
 
     def name(self, struct_name: str, values: Mapping[str, object]) -> str:
         """The member that has these values."""
         text = declarations().initializer(struct_name, values)
-        return self.names.setdefault((struct_name, text), f"p{len(self.names)}")
+        if (struct_name, text) not in self.names:
+            name = self.names[struct_name, text] = f"p{len(self.names)}"
+            ffi = library().ffi
+            self.offsets[name] = self.nbytes + -self.nbytes % ffi.alignof(struct_name)
+            self.nbytes = self.offsets[name] + ffi.sizeof(struct_name)
+        return self.names[struct_name, text]
 
     def lines(self) -> list[str]:
         """The constant, if there is anything in it."""
