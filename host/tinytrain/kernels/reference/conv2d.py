@@ -55,9 +55,26 @@ def conv2d_s8(
 
 
 def conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied."""
+    """Bytes of scratch: what lanes or pairs of 16 bits take, whichever is more."""
     w = p["window"]
     depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
+    return max(_lanes_bytes(w, depth), _pairs_bytes(w, depth))
+
+
+def _pairs_bytes(w: Params, depth: int) -> int:
+    """Groups of four channels, as many as a limit allows, two pixels and maybe their windows."""
+    if w["out_c"] < 4 or w["out_h"] * w["out_w"] < 4 or depth > 640:
+        return 0
+    column = w["kernel_h"] * w["kernel_w"] > 1 or w["in_c"] % 4 != 0
+    group, limit = 64 + 8 * depth, 1536 if column else 1024
+    if w["in_h"] * w["in_w"] <= 64:
+        limit = 4608
+    groups = min(-(-w["out_c"] // 4), max(1, limit // group))
+    return int(groups * group + (6 if column else 4) * depth)
+
+
+def _lanes_bytes(w: Params, depth: int) -> int:
+    """Packed groups of at most 2304 bytes, and a window where it is copied."""
     sizes = {n: 120 + 4 * n * depth for n in (3, 2, 1)}
     if w["out_h"] * w["out_w"] < 4 or sizes[1] > 2304:
         return 0

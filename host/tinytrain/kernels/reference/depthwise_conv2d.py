@@ -55,8 +55,25 @@ def depthwise_conv2d_s8(
 
 
 def depthwise_conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: taps, the sums of a row, and rows of one channel in about 2048 bytes."""
-    w = p["window"]
+    """Bytes of scratch: what lanes or pairs of 16 bits take, whichever is more."""
+    return max(_lanes_bytes(p["window"]), _pairs_bytes(p["window"]))
+
+
+def _pairs_bytes(w: Params) -> int:
+    """Weights, 64 sums or a row's, and rows of two channels in about 2048 bytes."""
+    kh, kw, width = w["kernel_h"], w["kernel_w"], -(-w["out_w"] // 2) * 2
+    if ((kh, kw) != (3, 3) and kw not in (5, 7)) or w["stride_w"] > 2:
+        return 0
+    columns = -(-((width - 1) * w["stride_w"] + kw) // 2) * 2
+    rows = (w["out_h"] - 1) * w["stride_h"] + kh
+    words = rows * columns
+    if words > 512 and rows > kh:
+        words = max(512, columns * kh)
+    return int(4 * (kh * max(2, kw - 1) + max(64, width) + words))
+
+
+def _lanes_bytes(w: Params) -> int:
+    """Taps, the sums of a row, and rows of one channel in about 2048 bytes."""
     pairs = -(-w["out_w"] // 2)
     columns = (pairs - 1) * 2 * w["stride_w"] + w["kernel_w"]
     rows = (w["out_h"] - 1) * w["stride_h"] + w["kernel_h"]
