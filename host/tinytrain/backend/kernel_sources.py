@@ -26,7 +26,11 @@ COMPACT = (
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+COMPACT_ON = {
+    "armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums"),
+    "armv7emsp": ("conv2d_bwd_weight", "update_products"),
+    "armv7emdp": ("conv2d_bwd_weight", "update_products"),
+}
 
 
 def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
