@@ -141,6 +141,7 @@ def add_rows(rows: Ints, row_shift: int) -> Ints:
 
 
 def conv2d_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d: the weights of one output channel."""
-    window = p["window"]
-    return int(4 * window["kernel_h"] * window["kernel_w"] * p["channels"])
+    """Bytes of d: the weights of one output channel, or four of up to 32 on a map of pixels."""
+    w = p["window"]
+    four = 16 * min(w["out_c"], 32) * (w["out_h"] * w["out_w"] > 1)
+    return int(max(4 * w["kernel_h"] * w["kernel_w"] * p["channels"], four))

@@ -105,8 +105,19 @@ def depthwise_conv2d_bwd_input_scratch(p: Params) -> int:
     rows = min(w["out_h"], max(least, 512 // columns))
     if max(stride, w["stride_h"]) > 2 or w["in_c"] != w["out_c"] or rows * columns > 512:
         return pixels
-    words = w["kernel_h"] * w["kernel_w"] + -(-w["in_w"] // stride) + 3 + rows * columns
-    return int(max(pixels, 4 * words))
+    sums = -(-w["in_w"] // stride) + 3
+    words = w["kernel_h"] * w["kernel_w"] + sums + rows * columns
+    return int(max(pixels, 4 * words, _pair_bytes(w, rows, columns, sums)))
+
+
+def _pair_bytes(w: Params, rows: int, columns: int, sums: int) -> int:
+    """Pairs of taps for either parity, sums, three words a row and parity, a plane of int16."""
+    stride, stride_h = w["stride_w"], w["stride_h"]
+    pairs = sum(len(range(f, w["kernel_w"], stride)) // 2 + 1 for f in range(stride))
+    least = (w["kernel_h"] - 1) // stride_h + 1
+    height = w["in_h"] if rows == w["out_h"] else max(1, (rows - least) * stride_h + 2 - stride_h)
+    words = 2 * pairs * w["kernel_h"] + sums + 3 * height * stride
+    return int(4 * words + 2 * rows * ((columns + 3) // 2 * 2))
 
 
 def depthwise_conv2d_bwd_weight(
@@ -147,5 +158,11 @@ def depthwise_conv2d_bwd_weight_scratch(p: Params) -> int:
     columns = (w["out_w"] - 1) * w["stride_w"] + -(-w["kernel_w"] // 4) * 4
     rows = range(1, 1 + w["out_h"] * (w["kernel_h"] <= 7))
     words = [n * w["out_w"] + ((n - 1) * w["stride_h"] + w["kernel_h"]) * columns for n in rows]
-    packed = max((n for n in words if n <= 512), default=0)
-    return int(4 * (w["kernel_h"] * w["kernel_w"] + packed))
+    packed = 4 * max((n for n in words if n <= 512), default=0)
+    pairs = w["out_w"] // 2 + 1
+    pitch = 2 * pairs + -(-w["kernel_w"] // 4) * 4
+    rows = range(1, 1 + w["out_h"] * (w["stride_w"] <= 2 and w["kernel_w"] <= 16))
+    inputs = [((n - 1) * w["stride_h"] + w["kernel_h"]) * w["stride_w"] for n in rows]
+    sizes = [8 * n * pairs + 2 * i * pitch for n, i in zip(rows, inputs, strict=True)]
+    packed = max(packed, max((size for size in sizes if size <= 2048), default=0))
+    return int(4 * w["kernel_h"] * w["kernel_w"] + packed)
