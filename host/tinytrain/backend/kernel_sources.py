@@ -36,8 +36,10 @@ COMPACT_ON = {
         *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
         *("update_products", "row_sums", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
     ),
-    "armv7emsp": ("depthwise_conv2d_s8",),
-    "armv7emdp": ("depthwise_conv2d_s8",),
+    **dict.fromkeys(
+        ("armv7emsp", "armv7emdp"),
+        ("depthwise_conv2d_s8", "conv2d_bwd_weight", "update_products"),
+    ),
 }
 
 
