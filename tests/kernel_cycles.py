@@ -46,7 +46,7 @@ from tinytrain.kernels.library import grad_buffer, library, rate_buffer  # noqa:
 from tinytrain.passes.update import input_channels, layers, parse_scheme  # noqa: E402
 from tinytrain.plan.cycles import COUNTS, coefficients, counts, measured_as, table_path  # noqa: E402
 
-TARGET = "armv6m"
+TARGET, BOARD = "armv6m", "pico"
 LARGEST = 30_000  # bytes of a call's buffers
 MOST_MACS = 300_000
 CALLS = 20  # of a kernel, the most different ones
@@ -194,8 +194,8 @@ def measure(chosen: Sequence[Sample]) -> list[int]:
     images = [make_image(library(), kernels.index(call.kernel), call) for call in calls]
     with tempfile.TemporaryDirectory() as name:
         module = Path(name) / "tinykernels.mpy"
-        build_module(TARGET, kernels, 16, module)
-        return [max(1, outcome.cycles) for outcome in run_calls("pico", module, images)]
+        build_module(BOARD, kernels, 16, module)
+        return [max(1, outcome.cycles) for outcome in run_calls(BOARD, module, images)]
 
 
 def fit(rows: np.ndarray, cycles: np.ndarray) -> np.ndarray:

@@ -98,6 +98,13 @@ TT_INLINE int32_t tt_multiply_high(int32_t a, int32_t b) {
     return (int32_t)((int64_t)a * b >> 32);
 }
 
+/* Both halves / 2, toward zero. */
+TT_INLINE uint32_t tt_halve_pairs(uint32_t v) {
+    uint32_t half;
+    __asm__("shadd16 %0, %1, %2" : "=r"(half) : "r"(v), "r"((v >> 15) & 0x10001u));
+    return half;
+}
+
 /* The magnitudes of the elements of a gradient that a word holds: two of 16 or four of 8 bits. */
 TT_INLINE uint32_t tt_magnitudes(uint32_t v) {
     uint32_t m;
@@ -114,13 +121,6 @@ TT_INLINE uint32_t tt_load_pair(const int16_t *from) {
     uint32_t v;
     __builtin_memcpy(&v, from, 4);
     return v;
-}
-
-/* Each half of a + that of b, mod 2^16. */
-TT_INLINE uint32_t tt_add_pairs(uint32_t a, uint32_t b) {
-    uint32_t sum;
-    __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
-    return sum;
 }
 
 /* add + floor((a * b + 2^31) / 2^32), mod 2^32. */

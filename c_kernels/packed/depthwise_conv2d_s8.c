@@ -3,6 +3,8 @@
 #include "tt_plane.h"
 #include "tt_swar.h"
 
+#define OUTLINE static __attribute__((noinline)) /* its loop has all registers */
+
 /* What all channels have in common. */
 typedef struct {
     const tt_window *window;
@@ -100,7 +102,7 @@ static int32_t begin_band(layer *l, int32_t y) {
 }
 
 /* n taps, `step` bytes apart, as words; returns their sum. */
-static int32_t pack_taps(const int8_t *w, int32_t step, int32_t n, int32_t *taps) {
+OUTLINE int32_t pack_taps(const int8_t *w, int32_t step, int32_t n, int32_t *taps) {
     int32_t sum = 0;
     for (; n > 0; n--, w += step) {
         int32_t tap = *w;

@@ -20,7 +20,9 @@ static tt_swar_scale scale_of(const tt_conv2d *p, int32_t multiplier, int32_t sh
     if (shift > 0 || multiplier < (1 << 30) || p->low != -128 || p->high != 127) {
         return undecided;
     }
-    int32_t twice = shift == 0 ? 0 : shift < -20 ? 1 : 1 << (20 + shift); /* of the first rounding */
+    int32_t twice = shift == 0    ? 0
+                    : shift < -20 ? 1
+                                  : 1 << (20 + shift); /* of the first rounding */
     int32_t rounded = (multiplier >> 16) + ((multiplier >> 15) & 1);
     int32_t below = (1 << 14) + twice + 1;
     tt_swar_scale scale = {

@@ -93,6 +93,11 @@ static inline void tt_swar_start(
     start[1] = (int32_t)high;
 }
 
+/* Rows of n bytes, which lie `step` bytes apart; n and rows > 0. From the first to the last, 16 at a time
+ * at most. */
+void tt_copy_rows(
+    int8_t *to, int32_t to_step, const int8_t *from, int32_t from_step, int32_t n, int32_t rows);
+
 /* Whether a weight is -128, which the lanes have no room for; w aligned to 4. */
 int32_t tt_swar_too_small(const int8_t *w, int32_t n);
 

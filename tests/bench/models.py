@@ -20,7 +20,7 @@ from rich.table import Table
 from bench.baseline import COUNTS, Figures, change, committed
 from bench.published import WHOLE, WHOLE_TARGETS
 from bench.run import unit
-from bench.whole import BOARDS, KERNELS, Cost, Row, Subject, count, subjects
+from bench.whole import BOARDS, KERNELS, Cost, DoesNotFit, Row, Subject, count, subjects
 
 FORWARD = ("_s8", "_s32")
 FLASH_MISS = 60
@@ -100,26 +100,29 @@ def summary(board: str, found: Figures, macs: Figures, before: Figures) -> Table
 
 
 def shares(title: str, by_board: Mapping[str, Cost], key: Callable[[Row], str]) -> Table:
-    """A step's cost by kernels or layers, on all boards."""
+    """A step's cost by kernels or layers, on all boards; of many boards the costs are left out."""
     result = Table(title=title, title_justify="left")
     result.add_column("kernel" if key is by_kernel else "layer")
-    result.add_column("calls", justify="right")
-    result.add_column("MACs", justify="right")
+    for heading in ("calls", "MACs"):
+        result.add_column(heading, justify="right")
+    few = len(by_board) <= 2
     for board in by_board:
-        result.add_column(f"{board}: {unit(board)}", justify="right")
-        result.add_column("per MAC", justify="right")
-        result.add_column("share", justify="right")
+        headings = (unit(board), "per MAC", "share") if few else ("per MAC", "share")
+        for i, heading in enumerate(headings):
+            result.add_column(heading if i else f"{board}: {heading}", justify="right")
+
+    def cells(n: int, macs: int, total: int) -> list[str]:
+        cost = [f"{n:,}"] if few else []
+        return [*cost, f"{n / macs:.2f}" if macs else "", f"{n / total:.1%}"]
+
     found = {board: sums(cost.rows, key) for board, cost in by_board.items()}
     for name, (calls, macs, _) in next(iter(found.values())).items():
-        cells = []
-        for board, cost in by_board.items():
-            n = found[board][name][2]
-            cells += [f"{n:,}", f"{n / macs:.2f}" if macs else "", f"{n / cost.total:.1%}"]
-        result.add_row(name, str(calls), f"{macs:,}" if macs else "", *cells)
+        row = [t for b, c in by_board.items() for t in cells(found[b][name][2], macs, c.total)]
+        result.add_row(name, str(calls), f"{macs:,}" if macs else "", *row)
     rest = {b: c.total - sum(row.cost for row in c.rows) for b, c in by_board.items()}
     if min(rest.values()) >= 0:
-        cells = [t for b, n in rest.items() for t in (f"{n:,}", "", f"{n / by_board[b].total:.1%}")]
-        result.add_row("calls, binding", "", "", *cells)
+        row = [t for b, n in rest.items() for t in cells(n, 0, by_board[b].total)]
+        result.add_row("calls, binding", "", "", *row)
     return result
 
 
@@ -144,7 +147,7 @@ def measure(
         for board in boards:
             try:
                 predict, step = count(subject.compiled(), board, kernels, xip)
-            except RuntimeError as error:  # it does not fit
+            except DoesNotFit as error:
                 Console().print(f"{subject.name}: {error}", markup=False)
                 continue
             steps[board] = without_forward(step) if only_backward else step
@@ -154,7 +157,7 @@ def measure(
         what = "backward pass" if only_backward else "step"
         for key in keys if steps else ():
             title = f"{subject.name}, {Path(subject.update).stem}: {what}"
-            Console(width=60 + 40 * len(steps)).print(shares(title, steps, key))
+            Console(width=140).print(shares(title, steps, key))
     for board, models in found.items():
         Console(width=120).print(summary(board, models, macs, before.get(board, {})))
     return {section: found, "MACs": macs} if found else {}

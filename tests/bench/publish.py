@@ -6,7 +6,7 @@ A marker is a line `<!-- table: NAME -->`; the table ends at the next empty line
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.baseline import COUNTS, SIZES, Figures, kept
@@ -155,25 +155,30 @@ def builder_table(figures: Figures) -> str:
 # ---- the page ------------------------------------------------------------------------------------
 
 
-def tables() -> Iterator[tuple[str, Callable[[], str]]]:
+def tables() -> dict[str, str]:
+    """By the names of their markers."""
     figures = kept(COUNTS)
-    for board in BOARDS:
-        yield f"shapes {board}", lambda board=board: shape_table(board, figures)
-    yield "models", lambda: model_table(figures)
-    yield "flash", lambda: flash_table(figures)
-    for model in figures.get("MACs", {}):
-        for kind in ("kernels", "layers"):
-            yield f"{kind} {model}", lambda m=model, k=kind: share_table(m, k, figures)
-    yield "sizes", lambda: size_table(kept(SIZES))
-    yield "builder", lambda: builder_table(figures)
+    shares = {
+        f"{kind} {model}": share_table(model, kind, figures)
+        for model in figures["MACs"]
+        for kind in ("kernels", "layers")
+    }
+    return {
+        **{f"shapes {board}": shape_table(board, figures) for board in BOARDS},
+        "models": model_table(figures),
+        "flash": flash_table(figures),
+        **shares,
+        "sizes": size_table(kept(SIZES)),
+        "builder": builder_table(figures),
+    }
 
 
 def with_tables(page: str) -> str:
     """The page with the figures that are kept."""
-    made = dict(tables())
+    made = tables()
 
     def replaced(marker: re.Match[str]) -> str:
-        return f"{marker[1]}\n{made[marker[2]]()}\n"
+        return f"{marker[1]}\n{made[marker[2]]}\n"
 
     return re.sub(r"^(<!-- table: (.+) -->)\n(?:.+\n)*\n", replaced, page, flags=re.MULTILINE)
 

@@ -16,7 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.baseline import COUNTS, Figures, change, committed
-from bench.calls import Outcome, build_module, expected_crc, make_image, run_calls
+from bench.calls import (
+    Outcome,
+    WrongResult,
+    build_module,
+    expected_crc,
+    make_image,
+    run_calls,
+)
 from bench.published import best, target
 from bench.shapes import Shape, shapes
 from tinytrain.kernels.library import library
@@ -26,10 +33,6 @@ BOARDS = ("pico", "m4f", "rv32", "esp32")
 CYCLES = ("pico", "m4f")  # elsewhere instructions
 
 Counts = dict[str, int]
-
-
-class WrongResult(Exception):
-    """A board computed something else than this machine."""
 
 
 def unit(board: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 import drive
 import numpy as np
 
-from bench.calls import MARK_H, differences
+from bench.calls import MARK_H, WrongResult, differences
 from support.shared import path_of
 from tinytrain.backend.board import load_board
 from tinytrain.backend.kernel_sources import OPTIMIZE, PLAIN
@@ -56,6 +56,10 @@ loss = t.step(x, 1)
 mark()
 print(binascii.crc32(out) & 0xffffffff, loss)
 """
+
+
+class DoesNotFit(Exception):
+    """The board has not enough memory for the module."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def build_mark(board: str, out: Path) -> None:
 def count(
     made: Compiled, board: str, kernels: str = "speed", xip: int | None = None
 ) -> tuple[Cost, Cost]:
-    """A prediction and a step. RuntimeError if the board's heap is too small.
+    """A prediction and a step. DoesNotFit if the board's heap is too small.
 
     xip: cycles of a miss in the Pico's flash cache; without, flash takes no longer than RAM.
     """
@@ -154,11 +158,13 @@ def count(
         rom.write_bytes(make_image(files))
         script = SCRIPT.format(outputs=output.size)
         result = drive.run(board, script, romfs=rom, count=True, timeout=3000, xip=xip)
+    if "MemoryError" in result.stderr:
+        raise DoesNotFit(f"{board}: {result.stderr.strip().splitlines()[-1]}")
     if result.returncode:
-        raise RuntimeError(f"{board}: {result.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{board}: {result.stderr}")
     crc, loss = result.stdout.split()
     if [crc, float(loss)] != wanted:
-        raise RuntimeError(f"{board}: {crc}, {loss} instead of {wanted}")
+        raise WrongResult(f"{board}: {crc}, {loss} instead of {wanted}")
     inner = 2 * len(list(tiled(made.program.predict)))
     marks = result.marks
     return (

@@ -188,7 +188,12 @@ def _layer(m: Maker, w: Params, weights: NDArray[np.int8]) -> tuple[Params, Args
 
 def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Args:
     p, args = _layer(m, w, weights)
-    args += [*m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+    multiplier, shift = m.channel_factors(w["out_c"])
+    if m.pick(True, True, False):  # as in models: what the fast kernels are made for
+        p |= {"low": -128, "high": 127}
+        shift = m.array(w["out_c"], -12, m.pick(-1, -5), "int8")
+        args[3] = m.pick(None, m.array(w["out_c"], -9999, 9999, "int32"))
+    args += [multiplier, shift, m.garbage(size_out(w)), m.clip(size_out(w))]
     return [*args, scratch(m, kernel, p)]
 
 
@@ -202,8 +207,22 @@ def _conv_window(m: Maker) -> Params:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
 
+def _square(m: Maker, in_c: int, out_c: int) -> Params:
+    """A kernel of 3x3, 5x5 or 7x7."""
+    window = {"in_c": in_c, "out_c": out_c}
+    kernel, stride = m.pick(3, 3, 5, 7), m.pick(1, 1, 2)
+    for axis, before in (("h", "top"), ("w", "left")):
+        size, pad = m.int(1, 12), m.int(0, kernel - 1)
+        out = m.int(1, (size - 1 + pad) // stride + 1)
+        window |= {f"in_{axis}": size, f"out_{axis}": out, f"kernel_{axis}": kernel}
+        window |= {f"stride_{axis}": stride, f"pad_{before}": pad}
+    return window
+
+
 def _depthwise_window(m: Maker) -> Params:
     in_c = m.channels()
+    if m.pick(True, False):
+        return _square(m, in_c, in_c * m.pick(1, 1, 2))
     if m.int(0, 15) == 15:  # too many rows for what is packed at a time
         w = m.window(1, 1) | {"in_w": 70, "out_w": 70, "stride_w": 1}
         w |= {"in_h": 12, "out_h": (11 + w["pad_top"]) // w["stride_h"] + 1}
@@ -794,6 +813,5 @@ def _of_params(kernel: Case) -> Case:
 
 
 for _name in list(CASES):
-    for _asked in (f"{_name}_scratch", f"{_name}_lead"):
-        if _asked in library().declarations.functions:
-            CASES[_asked] = _of_params(CASES[_name])
+    if f"{_name}_lead" in library().declarations.functions:
+        CASES[f"{_name}_lead"] = _of_params(CASES[_name])

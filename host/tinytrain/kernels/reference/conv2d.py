@@ -54,28 +54,6 @@ def conv2d_s8(
     put_clamped(v, p["low"], p["high"], view(y, np.int8, output_shape(window)), clip)
 
 
-def _fully_connected(w: Params) -> bool:
-    sizes = [w[f"{what}_{axis}"] for what in ("in", "out", "kernel") for axis in "hw"]
-    return {*sizes} == {1} and w["pad_top"] == w["pad_left"] == 0
-
-
-def conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied; of a
-    single row, unless it widens, its inputs as words."""
-    w = p["window"]
-    if _fully_connected(w) and 12 <= w["out_c"] <= w["in_c"] <= 576 and w["in_c"] % 4 == 0:
-        return int(4 * w["in_c"])
-    depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
-    sizes = {n: 120 + 4 * n * depth for n in (3, 2, 1)}
-    if w["out_h"] * w["out_w"] < 4 or sizes[1] > 2304:
-        return 0
-    pairs = next(n for n in (3, 2, 1) if sizes[n] <= 2304)
-    if w["kernel_h"] * w["kernel_w"] == 1 and w["in_c"] % 4 == 0:
-        return int(sizes[pairs])
-    groups = min(-(-w["out_c"] // (2 * pairs)), 2304 // sizes[pairs])
-    return int(sizes[pairs] * groups + depth)
-
-
 def conv2d_s32(p: Params, x: Array, w: Array, bias: Array | None, y: Array) -> None:
     """y[o] = bias[o] + sum (x - in_zero) * w[o]."""
     view(y, np.int32, output_shape(p["window"]))[...] = _sums(p, x, w, bias)
@@ -95,26 +73,6 @@ def conv2d_bwd_input(
     int32(scatter(window, magnitude), "a sum of the gradient")
     sums = scatter(window, np.einsum("yxo,okli->yxkli", g, weights))
     put(dx, sums, p["limit"], grad_exponent(dy) + p["exponent"])
-
-
-def conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: an input pixel, or some output pixels, or a single one's with indices."""
-    w = p["window"]
-    even = (w["out_c"] + 1) // 2 * 2
-    tiles, factors = tile_bytes(w["out_c"]) * takes_tiles(w), 8 * even * _fully_connected(w)
-    return int(max(4 * w["in_c"], tiles, factors))
-
-
-def takes_tiles(w: Params) -> bool:
-    """Whether the window is a pixel, at its place, of several."""
-    same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
-    plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
-    return bool(same and plain and w["in_h"] * w["in_w"] > 1)
-
-
-def tile_bytes(n: int) -> int:
-    """Six pixels of n int32, or four where those would take more than 9216 bytes."""
-    return 24 * n if 24 * n <= 9216 else 16 * n
 
 
 def conv2d_bwd_weight(
@@ -155,10 +113,3 @@ def add_rows(rows: Ints, row_shift: int) -> Ints:
     rounded = (rows + ((1 << row_shift) >> 1)) >> row_shift
     int32(np.abs(rounded).sum(axis=0), "a sum of the weight gradient")
     return ints(rounded.sum(axis=0))
-
-
-def conv2d_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d: the weights of one output channel, or tiles of six."""
-    w = p["window"]
-    tiles = 24 * (min(64, w["out_h"] * w["out_w"]) + min(48, p["channels"]))
-    return int(max(4 * w["kernel_h"] * w["kernel_w"] * p["channels"], tiles * takes_tiles(w)))
