@@ -37,7 +37,7 @@
 
 /* r0: the last element, r5: to the next; r4: operand; r6: the next word, r7: end of the row's; r8: an element
    before the row, r9: to the next row; r10: bytes of words in a row */
-    .macro gather element
+    .macro gather element, around
     .section .text.tt_gather_\element, "ax", %progbits
     .global tt_gather_\element
     .type tt_gather_\element, %function
@@ -63,7 +63,9 @@ tt_gather_\element:
     stmia r0!, {r1, r2, r3, r6}
     mov r6, r12
 .Lrow_\element:
+    .if \around
     zeros FRAME_BEFORE
+    .endif
     mov r0, r8
     add r8, r9
     mov r7, r10
@@ -78,7 +80,9 @@ tt_gather_\element:
     stmia r6!, {r1, r2}
 4:  cmp r6, r7
     bne 3b
+    .if \around
     zeros FRAME_AFTER
+    .endif
     ldr r1, [sp, #FRAME_SKIP]
     adds r6, r6, r1
     ldr r1, [sp, #FRAME_ROWS]
@@ -94,5 +98,5 @@ tt_gather_\element:
     .size tt_gather_\element, . - tt_gather_\element
     .endm
 
-    gather gradient
-    gather input
+    gather gradient, 0
+    gather input, 1

@@ -76,6 +76,14 @@
     bne .Lclamp_\index
     .endm
 
+/* Whether it matters which of two results it is, this or one more: unless both are beyond int8. */
+    .macro matters result
+    asrs r0, \result, #31
+    subs r0, \result, r0
+    adds r0, #128
+    lsrs r0, r0, #8
+    .endm
+
 /* Beyond int8: 127 or -128. */
     .macro saturate sum
     asrs r0, \sum, #31
@@ -254,10 +262,14 @@ tt_plane_band_outputs:
     ldr r5, [sp, #FRAME_Y_STEP]
     b .Lclipped
 .Lexact_0:
+    matters r6
+    bne .Lclamp_0
     ldr r1, [sp, #FRAME_SUMS]
     movs r5, #0
     b .Lexact
 .Lexact_1:
+    matters r7
+    bne .Lclamp_1
     ldr r1, [sp, #(FRAME_SUMS + 4)]
     ldr r5, [sp, #FRAME_Y_STEP]
 .Lexact: /* the sum in r1, from y to the output in r5 */

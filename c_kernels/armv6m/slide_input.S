@@ -1,5 +1,6 @@
 /* void tt_slide_input_rows(const tt_slide_input *job): see packed/tt_slide.h. Cortex-M0: 16 cycles for 4
- * multiply-accumulates, about 110 for what is done once for four mantissas of 16 bits. */
+ * multiply-accumulates, about 110 for what is done once for four mantissas
+ * of 16 bits. */
     .syntax unified
     .cpu cortex-m0
     .thumb
@@ -30,7 +31,7 @@
     .equ FRAME_ENTRY, 24
     .equ FRAME_SCALE, 28
     .equ FRAME_SHIFT, 32
-    .equ FRAME_LIMIT, 36 /* 1 more, or 0: nothing is stored here */
+    .equ FRAME_LIMIT, 36 /* magnitudes are below; 0 if there are not four columns */
     .equ FRAME_TO, 40    /* mantissas */
     .equ FRAME_STEP, 44
     .equ FRAME_LAST, 48 /* where the last group of a row begins */
@@ -39,15 +40,10 @@
     .equ FRAME_ROW, 60    /* the same as an address */
     .equ FRAME_TO_ROW, 64 /* the row's first mantissa */
     .equ FRAME_ROWS, 68   /* to come */
+    .equ FRAME_FITS, 72   /* the limit in any case */
 
     .equ MOST_TAPS, 7
     .equ STEP_BYTES, 22
-
-#if TT_GRADIENT_BITS == 16
-    .equ MANTISSA_LOG2, 1
-#else
-    .equ MANTISSA_LOG2, 0
-#endif
 
     .macro products
     muls r3, r2
@@ -86,20 +82,59 @@
     adds \to, \to, r6
     .endm
 
-/* A sum, which is cut by r7 bits toward zero; its magnitude beside those in r6. */
-    .macro mantissa sum, first=0
-    asrs r5, \sum, #31
-    eors \sum, r5
-    subs \sum, \sum, r5
+/* |sum|, beside which r6 notes it; r5: the sign */
+    .macro magnitude value, first
+    asrs r5, \value, #31
+    eors \value, r5
+    subs \value, \value, r5
     .if \first
-    mov r6, \sum
+    mov r6, \value
     .else
-    orrs r6, \sum
+    orrs r6, \value
     .endif
-    lsrs \sum, r7
-    eors \sum, r5
-    subs \sum, \sum, r5
     .endm
+
+#if TT_GRADIENT_BITS == 16
+    .equ MANTISSA_LOG2, 1
+
+    .macro store value, at:vararg
+    strh \value, [\at]
+    .endm
+
+/* cut by r7 bits toward zero */
+    .macro mantissa value, sum, first=0
+    magnitude \value, \first
+    lsrs \value, r7
+    eors \value, r5
+    subs \value, \value, r5
+    .endm
+#else
+    .equ MANTISSA_LOG2, 0
+    .equ FRAME_HASH_STEP, FRAME_SUMS
+    .equ FRAME_ROUND, FRAME_SUMS + 4 /* if the hash is below 2^31 */
+    .equ FRAME_ROUND_HIGH, FRAME_SUMS + 8
+
+    .macro store value, at:vararg
+    strb \value, [\at]
+    .endm
+
+/* cut by r7 bits, rounded as the index' hash, r0, decides; see tt_grad_cut */
+    .macro mantissa value, sum, first=0
+    magnitude \value, \first
+    ldr r5, [sp, #FRAME_ROUND]
+    cmp r0, #0
+    bge 1f
+    ldr r5, [sp, #FRAME_ROUND_HIGH]
+1:  adds \value, \value, r5
+    ldr r5, [sp, #FRAME_HASH_STEP]
+    adds r0, r0, r5
+    lsrs \value, r7
+    mov r5, \sum
+    asrs r5, r5, #31
+    eors \value, r5
+    subs \value, \value, r5
+    .endm
+#endif
 
 /* r8: where the group begins, r9-r12: its sums, lr: from behind a row's last words to the next row */
     .section .text.tt_slide_input_rows, "ax", %progbits
@@ -219,7 +254,6 @@ tt_slide_input_rows:
     cmp r1, r7
     bne .Lthree
 .Lsums:
-#if TT_GRADIENT_BITS == 16
     ldr r7, [sp, #FRAME_SCALE]
     lsls r5, r7, #1
     scaled r1, r9
@@ -227,28 +261,46 @@ tt_slide_input_rows:
     scaled r3, r11
     scaled r4, r12
     ldr r7, [sp, #FRAME_SHIFT]
-    mantissa r1, 1
-    mantissa r2
-    mantissa r3
-    mantissa r4
+#if TT_GRADIENT_BITS == 8
+    movs r6, #1
+    lsls r6, r7
+    subs r6, #1
+    ldr r5, =0x55555555
+    ands r5, r6
+    str r5, [sp, #FRAME_ROUND_HIGH]
+    bics r6, r5
+    str r6, [sp, #FRAME_ROUND]
+    ldr r0, [sp, #FRAME_TO]
+    ldr r5, [sp, #FRAME_JOB]
+    ldr r5, [r5, #JOB_WRITER]
+    ldr r5, [r5, #WRITER_GRAD]
+    subs r0, r0, r5
+    subs r0, #GRAD_MANTISSA
+    ldr r6, =0x9e3779b9
+    muls r0, r6
+    ldr r5, [sp, #FRAME_STEP]
+    muls r5, r6
+    str r5, [sp, #FRAME_HASH_STEP]
+#endif
+    mantissa r1, r9, 1
+    mantissa r2, r10
+    mantissa r3, r11
+    mantissa r4, r12
     lsrs r6, r7
     ldr r5, [sp, #FRAME_LIMIT]
     cmp r6, r5
     bhs .Lput
     ldr r0, [sp, #FRAME_TO]
     ldr r5, [sp, #FRAME_STEP]
-    strh r1, [r0]
-    strh r2, [r0, r5]
+    store r1, r0
+    store r2, r0, r5
     adds r0, r0, r5
     adds r0, r0, r5
-    strh r3, [r0]
-    strh r4, [r0, r5]
+    store r3, r0
+    store r4, r0, r5
     adds r0, r0, r5
     adds r0, r0, r5
     str r0, [sp, #FRAME_TO]
-#else
-    b .Lput
-#endif
 .Lstored:
     movs r0, #16
     add r8, r0
@@ -294,7 +346,24 @@ tt_slide_input_rows:
     mov r11, r7
     pop {r4-r7, pc}
 
-.Lput: /* what does not fit, or is not four mantissas of 16 bits */
+.Lput: /* what does not fit, or is less than four */
+    ldr r5, [sp, #FRAME_FITS]
+    cmp r6, r5
+    bhs 6f
+    ldr r0, [sp, #FRAME_JOB]
+    ldr r5, [r0, #JOB_COLUMNS]
+    ldr r0, [sp, #FRAME_TO]
+    ldr r6, [sp, #FRAME_STEP]
+    store r1, r0
+    subs r5, #1
+    beq .Lstored
+    store r2, r0, r6
+    subs r5, #1
+    beq .Lstored
+    adds r0, r0, r6
+    store r3, r0, r6
+    b .Lstored
+6:
     mov r0, sp
     mov r1, r9
     mov r2, r10
@@ -320,12 +389,20 @@ tt_slide_input_rows:
 .Lread_writer: /* the job in r0, its writer in r1 */
     ldr r2, [r1, #WRITER_SHIFT]
     str r2, [sp, #FRAME_SHIFT]
-    ldr r2, [r1, #WRITER_LIMIT]
-    adds r2, #1
-    ldr r3, [r0, #JOB_COLUMNS]
-    cmp r3, #4
-    bge 6f
-    movs r2, #0
-6:  str r2, [sp, #FRAME_LIMIT]
+    ldr r3, [r1, #WRITER_LIMIT]
+#if TT_GRADIENT_BITS == 8
+    cmp r2, #0 /* rounding adds up to 1 */
+    bgt 7f
+#endif
+    adds r3, #1
+7:  str r3, [sp, #FRAME_FITS]
+    ldr r2, [r0, #JOB_COLUMNS]
+    cmp r2, #4
+    bge 8f
+    movs r3, #0
+8:  str r3, [sp, #FRAME_LIMIT]
     bx lr
+#if TT_GRADIENT_BITS == 8
+    .ltorg
+#endif
     .size tt_slide_input_rows, . - tt_slide_input_rows

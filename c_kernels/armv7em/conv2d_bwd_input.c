@@ -11,7 +11,7 @@
 typedef struct {
     const tt_conv2d_bwd_input_params *p;
     const int8_t *w;
-    uint32_t *g; /* [out_c / 2][TT_TILE_ROWS] pairs; of an odd number the last one alone */
+    uint32_t *g; /* [out_c / 2][TT_PAIR_PIXELS] pairs; of an odd number the last one alone */
     tt_grad_writer writer;
 } pixels;
 
@@ -41,7 +41,7 @@ static void scale_pixels(
     const tt_mantissa *dy2 = dy1 + (rows > 2 ? out_c : 0);
     const tt_mantissa *dy3 = dy2 + (rows > 3 ? out_c : 0);
     uint32_t *to = at->g;
-    for (int32_t o = 0; o + 1 < out_c; o += 2, to += TT_TILE_ROWS) {
+    for (int32_t o = 0; o + 1 < out_c; o += 2, to += TT_PAIR_PIXELS) {
         int32_t first = scale[o] << up, second = scale[o + 1] << up;
         to[0] = real_pair(load_pair(dy + o), first, second);
         to[1] = real_pair(load_pair(dy1 + o), first, second);
@@ -60,10 +60,10 @@ static void scale_pixels(
 /* The last of an odd number of output channels, for n columns from w on. */
 static void add_last(const pixels *at, const int8_t *w, int32_t n, int32_t *sums) {
     const tt_window *win = &at->p->window;
-    const uint32_t *g = at->g + (win->out_c >> 1) * TT_TILE_ROWS;
+    const uint32_t *g = at->g + (win->out_c >> 1) * TT_PAIR_PIXELS;
     w += (win->out_c - 1) * win->in_c;
-    for (int32_t c = 0; c < n; c++, sums += TT_TILE_ROWS) {
-        for (int32_t r = 0; r < TT_TILE_ROWS; r++) {
+    for (int32_t c = 0; c < n; c++, sums += TT_PAIR_PIXELS) {
+        for (int32_t r = 0; r < TT_PAIR_PIXELS; r++) {
             sums[r] += (int32_t)g[r] * w[c];
         }
     }
@@ -73,11 +73,11 @@ static void add_last(const pixels *at, const int8_t *w, int32_t n, int32_t *sums
 static void store(tt_grad_writer *writer, int32_t index, int32_t in_c, const int32_t *sums,
     int32_t rows, int32_t n) {
 #if TT_GRADIENT_BITS == 16
-    if (rows == TT_TILE_ROWS) {
+    if (rows == TT_PAIR_PIXELS) {
         int32_t largest = 0, shift = writer->shift;
         tt_mantissa *to = writer->grad->mantissa + index, *to1 = to + in_c, *to2 = to1 + in_c,
                     *to3 = to2 + in_c, *end = to + n;
-        for (const int32_t *s = sums; to < end; s += TT_TILE_ROWS) {
+        for (const int32_t *s = sums; to < end; s += TT_PAIR_PIXELS) {
             *to++ = tt_grad_noted(s[0], 0, shift, &largest);
             *to1++ = tt_grad_noted(s[1], 0, shift, &largest);
             *to2++ = tt_grad_noted(s[2], 0, shift, &largest);
@@ -89,7 +89,7 @@ static void store(tt_grad_writer *writer, int32_t index, int32_t in_c, const int
     }
 #endif
     for (int32_t r = 0; r < rows; r++) {
-        tt_grad_put(writer, index + r * in_c, 1, sums + r, TT_TILE_ROWS, n);
+        tt_grad_put(writer, index + r * in_c, 1, sums + r, TT_PAIR_PIXELS, n);
     }
 }
 
@@ -97,7 +97,7 @@ static void store(tt_grad_writer *writer, int32_t index, int32_t in_c, const int
 static void tile_pixels(pixels *at, int32_t rows) {
     const tt_window *win = &at->p->window;
     int32_t in_c = win->in_c, first = at->writer.written, n;
-    int32_t sums[COLUMNS * TT_TILE_ROWS];
+    int32_t sums[COLUMNS * TT_PAIR_PIXELS];
     tt_grad_reserve(&at->writer, rows * in_c);
     for (int32_t i = 0; i < in_c; i += n) {
         n = tt_min(COLUMNS, in_c - i) & ~1;
@@ -105,7 +105,7 @@ static void tile_pixels(pixels *at, int32_t rows) {
             n = 2;
             i--;
         }
-        tt_pair_tile tile = {in_c, win->out_c >> 1, n >> 1};
+        tt_pair_columns tile = {in_c, win->out_c >> 1, n >> 1};
         tt_gradient_pairs(at->g, at->w + i, &tile, sums);
         if ((win->out_c & 1) != 0) {
             add_last(at, at->w + i, n, sums);
@@ -138,9 +138,9 @@ static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     tt_span span = tt_channels_take(part, p->window.in_c);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
     int32_t n = pack_factors(p, dy->mantissa, scale, scratch);
-    int32_t sums[COLUMNS * TT_TILE_ROWS];
-    for (int32_t i = span.first; i < span.last; i += COLUMNS * TT_TILE_ROWS) {
-        int32_t count = tt_min(COLUMNS * TT_TILE_ROWS, span.last - i);
+    int32_t sums[COLUMNS * TT_PAIR_PIXELS];
+    for (int32_t i = span.first; i < span.last; i += COLUMNS * TT_PAIR_PIXELS) {
+        int32_t count = tt_min(COLUMNS * TT_PAIR_PIXELS, span.last - i);
         tt_gradient_row(scratch, n, w + i, count >> 2, sums);
         tt_grad_push(&writer, sums, count);
     }
@@ -162,8 +162,8 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     pixels at = {
         p, w, (uint32_t *)scratch, tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part)};
     const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
-    for (int32_t pixel = span.first; pixel < span.last; pixel += TT_TILE_ROWS) {
-        int32_t rows = tt_min(TT_TILE_ROWS, span.last - pixel);
+    for (int32_t pixel = span.first; pixel < span.last; pixel += TT_PAIR_PIXELS) {
+        int32_t rows = tt_min(TT_PAIR_PIXELS, span.last - pixel);
         scale_pixels(&at, g, scale, rows);
         tile_pixels(&at, rows);
         g += rows * win->out_c;

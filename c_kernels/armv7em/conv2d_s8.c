@@ -1,5 +1,4 @@
 /* Convolution to int8, two pixels and four channels at a time: tt_pair_tile.h. */
-#include "tt_dsp.h"
 #include "tt_pair_tile.h"
 #include "tt_plain.h"
 
@@ -32,24 +31,21 @@ static int can_pair(const layer *l) {
 
 /* The group of channels o to o + 3; returns where the next one may lie. */
 static tt_pair_group *expand_group(const layer *l, int32_t o, tt_pair_group *group) {
-    int32_t taps = l->taps;
-    uint32_t *to = group->weights;
+    int32_t taps = l->taps, whole = taps >> 2, rest = taps & 3;
     const int8_t *w = l->w + o * taps;
-    for (int32_t k = 0; k < l->packing.depth; k += 4, to += 8, w += 4) {
-        const int8_t *row = w;
-        for (int32_t c = 0; c < 4; c++, row += taps) {
-            uint32_t v = 0;
-            if (k + 4 <= taps) {
-                v = tt_load_4(row);
-            } else {
-                for (int32_t i = taps - k; i > 0; i--) {
-                    v = v << 8 | (uint8_t)row[i - 1];
-                }
+    uint32_t *to = group->weights + 8 * whole;
+    if (whole > 0) {
+        tt_pair_weights(w, taps, whole, group->weights);
+    }
+    if (rest > 0) { /* zeros behind them */
+        int8_t last[4][4];
+        for (int32_t c = 0; c < 4; c++) {
+            for (int32_t i = 0; i < 4; i++) {
+                last[c][i] = i < rest ? w[c * taps + 4 * whole + i] : 0;
             }
-            uint32_t even = tt_even_bytes(v), odd = tt_odd_bytes(v);
-            to[c] = tt_add_pairs(even, even);
-            to[4 + c] = tt_add_pairs(odd, odd);
         }
+        tt_pair_weights(last[0], 4, 1, to);
+        to += 8;
     }
     tt_pair_scale *scales = (tt_pair_scale *)(void *)to;
     for (int32_t c = 0; c < 4; c++, o++) {
@@ -60,13 +56,22 @@ static tt_pair_group *expand_group(const layer *l, int32_t o, tt_pair_group *gro
     return (tt_pair_group *)(void *)(scales + 4);
 }
 
+static void copy_4(int8_t *to, const int8_t *from) {
+    __builtin_memcpy(to, from, 4);
+}
+
 static void copy(int8_t *to, const int8_t *from, int32_t n) {
-    for (; n >= 4; n -= 4, from += 4, to += 4) {
-        __builtin_memcpy(to, from, 4);
+    int32_t last = n - 4; /* the last word may overlap the one before */
+    if (last < 0) {
+        for (; n > 0; n--) {
+            *to++ = *from++;
+        }
+        return;
     }
-    for (; n > 0; n--) {
-        *to++ = *from++;
+    for (int32_t i = 0; i < last; i += 4) {
+        copy_4(to + i, from + i);
     }
+    copy_4(to + last, from + last);
 }
 
 /* The window of a pixel as int8 [depth], the zero point where it is outside the map. What lies behind the
@@ -74,8 +79,10 @@ static void copy(int8_t *to, const int8_t *from, int32_t n) {
 static void copy_window(const layer *l, int32_t out_y, int32_t out_x, int8_t *column) {
     const tt_window *win = &l->p->window;
     int32_t in_c = win->in_c, row = win->kernel_w * in_c;
-    tt_patch patch = tt_patch_of(win, out_y, out_x);
-    if (patch.rows < win->kernel_h || patch.columns < win->kernel_w) {
+    int32_t top = tt_window_top(win, out_y), left = tt_window_left(win, out_x);
+    tt_patch patch = {win->kernel_h, win->kernel_w, top * win->in_w + left, 0};
+    if (top < 0 || left < 0 || top + patch.rows > win->in_h || left + patch.columns > win->in_w) {
+        patch = tt_patch_of(win, out_y, out_x);
         for (int32_t i = 0; i < l->taps; i++) {
             column[i] = (int8_t)l->p->in_zero;
         }
@@ -89,39 +96,30 @@ static void copy_window(const layer *l, int32_t out_y, int32_t out_x, int8_t *co
     }
 }
 
-/* Where the inputs of a pixel lie: in the map, or in a column of their own. */
-static const int8_t *inputs_of(const layer *l, int32_t out_y, int32_t out_x, int32_t second) {
-    const tt_window *w = &l->p->window;
-    if (!l->packing.column) {
-        int32_t pixel = tt_window_top(w, out_y) * w->in_w + tt_window_left(w, out_x);
-        return l->x + pixel * w->in_c;
-    }
-    int8_t *column = l->columns + second * l->packing.depth;
-    copy_window(l, out_y, out_x, column);
-    return column;
-}
-
 /* All pixels for the channels that `job` describes but for its pixels. */
-static void run_pixels(const layer *l, tt_pair_job *job, uint32_t *inputs) {
-    int32_t words = l->packing.depth >> 2, out_c = l->p->window.out_c;
-    uint32_t offset = (uint32_t)-l->p->in_zero & 0xffffu;
-    offset |= offset << 16;
-    job->inputs = inputs;
-    job->inputs_end = inputs + 4 * words;
+static void run_pixels(const layer *l, tt_pair_job *job) {
+    const tt_window *w = &l->p->window;
+    int32_t out_c = w->out_c, step = w->stride_w * w->in_c, depth = l->packing.depth;
     for (int32_t y = 0; y < l->rows; y++) {
-        for (int32_t x = 0; x < l->pixels; x += 2) {
-            tt_pair_job pair = *job;
-            int32_t pixels = tt_min(2, l->pixels - x);
-            const int8_t *first = inputs_of(l, y, x, 0), *second = first;
-            if (pixels == 2) {
-                second = inputs_of(l, y, x + 1, 1);
-                pair.y_step = out_c;
+        int32_t first = tt_window_top(w, y) * w->in_w - w->pad_left;
+        const int8_t *x = l->x + first * w->in_c; /* where no windows are copied */
+        for (int32_t left = l->pixels; left > 0; left -= 2) {
+            int32_t both = left > 1;
+            job->first = x;
+            job->second = x + (both ? step : 0);
+            job->y_step = both ? out_c : 0;
+            if (l->packing.column) {
+                int32_t at = l->pixels - left;
+                copy_window(l, y, at, l->columns);
+                job->first = job->second = l->columns;
+                if (both) {
+                    copy_window(l, y, at + 1, l->columns + depth);
+                    job->second += depth;
+                }
             }
-            tt_pair_inputs(first, second, words, offset, inputs);
-            tt_pair_tiles(&pair);
-            job->y += pixels * out_c;
-            job->y_end += pixels * out_c;
-            job->clip_at += pixels * out_c;
+            tt_pair_tiles(job);
+            x += 2 * step;
+            job->y += out_c + job->y_step;
         }
     }
 }
@@ -133,20 +131,21 @@ static int in_map(const tt_window *w) {
 
 static void run(layer *l, int8_t *y, uint8_t *clip, int32_t *scratch) {
     int32_t out_c = l->p->window.out_c, depth = l->packing.depth;
-    tt_pair_group *first = (tt_pair_group *)(void *)scratch;
-    int32_t groups = l->packing.groups * (tt_pair_group_bytes(depth) >> 2);
-    uint32_t *inputs = (uint32_t *)scratch + groups;
-    l->columns = (int8_t *)(inputs + depth);
-    for (int32_t o = 0; o < out_c;) {
-        tt_pair_group *group = first;
-        /* the last four channels may overlap those before */
-        int32_t from = tt_min(o, out_c - 4);
-        for (int32_t n = 0; n < l->packing.groups && from + 4 * n + 4 <= out_c; n++) {
-            group = expand_group(l, from + 4 * n, group);
-            o = from + 4 * n + 4;
+    uint32_t offset = (uint32_t)-l->p->in_zero & 0xffffu;
+    tt_pair_job job = {NULL, NULL, depth >> 2, offset | offset << 16,
+        (tt_pair_group *)(void *)scratch, NULL, NULL, 0, 0, clip, y};
+    job.inputs = (uint32_t *)scratch + l->packing.groups * (tt_pair_group_bytes(depth) >> 2);
+    l->columns = (int8_t *)(job.inputs + depth);
+    for (int32_t o = 0; o < out_c; o += job.outputs) {
+        tt_pair_group *group = (tt_pair_group *)(void *)scratch;
+        o = tt_min(o, out_c - 4); /* the last four channels may overlap those before */
+        job.outputs = 0;
+        for (int32_t n = l->packing.groups; n > 0 && o + job.outputs + 4 <= out_c; n--) {
+            group = expand_group(l, o + job.outputs, group);
+            job.outputs += 4;
         }
-        tt_pair_job job = {first, NULL, NULL, y + from, y + o, 0, clip, from};
-        run_pixels(l, &job, inputs);
+        job.y = y + o;
+        run_pixels(l, &job);
     }
 }
 

@@ -6,13 +6,19 @@
 
 #define OUTLINE static __attribute__((noinline)) /* smaller, and as fast */
 
-/* Columns of the input of one parity, all of them for a stride of 1: how many, in how many groups of four, the
- * index of the first one, and where its window begins in a row of the plane; the taps that they meet, of
- * each row of the kernel. */
+/* Columns of the input of one parity, all of them for a stride of 1: how many, the index of the first one, and
+ * where its window begins in a row of the plane; how many taps of a row of the kernel they meet, and how
+ * their sums are made. */
 typedef struct {
-    int32_t count, groups, first, begin;
-    int32_t n, pairs;
+    int32_t count, first, begin, n;
+    tt_slide_pairs_of slide;
 } phase;
+
+/* What such columns of a row of the input meet: the same in all channels. */
+typedef struct {
+    const int16_t *plane;
+    const uint32_t *taps, *end;
+} meeting;
 
 /* What a channel works on. */
 typedef struct {
@@ -25,8 +31,10 @@ typedef struct {
     uint32_t *taps; /* [fy][fx][row][pair]{for even, for odd inputs} */
     int32_t *sums;  /* of a row */
     int16_t *plane;
-    int32_t pitch, top; /* of the plane: its columns, and which row of the output is the first */
-    int32_t step;       /* of mantissas, from one input of a phase to the next */
+    meeting *meetings;   /* [row of the band][fx] */
+    int32_t pitch;       /* of the plane */
+    int32_t top, bottom; /* rows of the output that lie there */
+    int32_t step;        /* of mantissas, from one input of a phase to the next */
     tt_grad_writer writer;
 } channel;
 
@@ -101,8 +109,12 @@ OUTLINE void set_phases(channel *c) {
     for (int32_t fx = 0; fx < stride; fx++) {
         int32_t n = taps_from(fx, win->kernel_w, stride), x = (fx - win->pad_left) & shift;
         int32_t count = (win->in_w - x + shift) >> shift;
-        phase f = {count, (count + 3) >> 2, x * win->in_c,
-            c->packing.left + ((x + win->pad_left) >> shift) + 1 - n, n, tt_correlation_pairs(n)};
+        int32_t begin = c->packing.left + ((x + win->pad_left) >> shift) + 1 - n;
+        phase f = {count, x * win->in_c, begin, n,
+            {.pitch = 2 * c->pitch,
+                .sums = c->sums,
+                .groups = (count + 3) >> 2,
+                .pairs = tt_correlation_pairs(n)}};
         c->phases[fx] = f;
     }
 }
@@ -118,12 +130,39 @@ TT_INLINE int32_t store_row(const channel *c, int32_t count, int32_t index, int3
     return largest;
 }
 
-/* Columns of one parity in a row of the input's gradient: rows of taps on the plane. */
-OUTLINE void run_row(channel *c, const phase *f, const int16_t *plane, const uint32_t *taps,
-    int32_t rows, int32_t index) {
-    tt_slide_pairs_of s = {plane + f->begin, 2 * c->pitch, taps, taps + 2 * f->pairs * rows,
-        c->sums, f->groups, f->pairs};
-    tt_slide_pairs(&s);
+/* What rows y <= . < end of the input meet. */
+OUTLINE void set_band(channel *c, int32_t y, int32_t end) {
+    const tt_window *win = &c->p->window;
+    int32_t stride = win->stride_h, shift = stride - 1, reach = (win->kernel_h - 1) >> shift;
+    int32_t pad = win->pad_top, out_h = win->out_h;
+    int32_t pairs = c->phases[0].slide.pairs + c->phases[1].slide.pairs;
+    meeting *m = c->meetings;
+    c->top = tt_max(((y + pad) >> shift) - reach, 0);
+    c->bottom = tt_min(((end - 1 + pad) >> shift) + 1, out_h);
+    for (; y < end; y++) {
+        int32_t fy = (y + pad) & shift, last = ((y + pad) >> shift) + 1;
+        int32_t height = taps_from(fy, win->kernel_h, stride), first = last - height;
+        int32_t from = tt_max(first, 0), rows = tt_max(tt_min(last, out_h) - from, 0);
+        const int16_t *plane = c->plane + (from - c->top) * c->pitch;
+        const uint32_t *taps = c->taps;
+        if (fy > 0) {
+            taps += 2 * pairs * taps_from(0, win->kernel_h, stride);
+        }
+        for (const phase *f = c->phases; f < c->phases + win->stride_w; f++, m++) {
+            m->plane = plane + f->begin;
+            m->taps = taps + 2 * f->slide.pairs * (from - first);
+            m->end = m->taps + 2 * f->slide.pairs * rows;
+            taps += 2 * f->slide.pairs * height;
+        }
+    }
+}
+
+/* Columns of one parity in a row of the input's gradient. */
+TT_INLINE void run_phase(channel *c, phase *f, const meeting *m, int32_t index) {
+    f->slide.plane = m->plane;
+    f->slide.coefficients = m->taps;
+    f->slide.end = m->end;
+    tt_slide_pairs(&f->slide);
     index += f->first;
     for (;;) {
         int32_t largest = store_row(c, f->count, index, c->step);
@@ -134,29 +173,18 @@ OUTLINE void run_row(channel *c, const phase *f, const int16_t *plane, const uin
     }
 }
 
-/* Rows y <= . < end of the input's gradient in one channel. */
-OUTLINE void run_band(channel *c, int32_t y, int32_t end, int32_t index) {
+/* The band's `rows` rows of the input's gradient in one channel. */
+OUTLINE void run_band(channel *c, int32_t rows, int32_t index) {
     const tt_window *win = &c->p->window;
-    int32_t stride = win->stride_h, shift = stride - 1, reach = (win->kernel_h - 1) >> shift;
-    int32_t pad = win->pad_top, out_h = win->out_h, row = win->in_w * win->in_c;
-    c->top = tt_max(((y + pad) >> shift) - reach, 0);
-    pack_plane(c, c->top, tt_min(((end - 1 + pad) >> shift) + 1, out_h));
-    for (; y < end; y++, index += row) {
-        int32_t fy = (y + pad) & shift, last = ((y + pad) >> shift) + 1;
-        int32_t height = taps_from(fy, win->kernel_h, stride), first = last - height;
-        int32_t from = tt_max(first, 0), rows = tt_max(tt_min(last, out_h) - from, 0);
-        const int16_t *plane = c->plane + (from - c->top) * c->pitch;
-        const uint32_t *taps = c->taps;
-        if (fy > 0) {
-            taps +=
-                2 * (c->phases[0].pairs + c->phases[1].pairs) * taps_from(0, win->kernel_h, stride);
-        }
-        for (int32_t fx = 0; fx < win->stride_w; fx++) {
-            const phase *f = &c->phases[fx];
+    int32_t row = win->in_w * win->in_c;
+    const meeting *m = c->meetings;
+    phase *end = c->phases + win->stride_w;
+    pack_plane(c, c->top, c->bottom);
+    for (; rows > 0; rows--, index += row) {
+        for (phase *f = c->phases; f < end; f++, m++) {
             if (f->count > 0) {
-                run_row(c, f, plane, taps + 2 * f->pairs * (from - first), rows, index);
+                run_phase(c, f, m, index);
             }
-            taps += 2 * f->pairs * height;
         }
     }
 }
@@ -173,7 +201,8 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
     c.pitch = tt_correlation_pitch(c.packing);
     c.packing.left += win->pad_left & (2 - win->stride_w); /* the first window at an even column */
     int32_t halves = c.packing.rows * c.pitch;
-    c.sums = (int32_t *)c.taps + tt_correlation_taps(win);
+    c.meetings = (meeting *)(c.taps + tt_correlation_taps(win));
+    c.sums = (int32_t *)(c.meetings + height * win->stride_w);
     c.plane = (int16_t *)scratch + (tt_correlation_pair_bytes(win) >> 1) - halves;
     clear(c.plane, halves);
     c.step = win->in_c * win->stride_w;
@@ -191,11 +220,14 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
         c.writer.written = end * row;
         c.writer.pitch = in_c;
         c.writer.width = i + 1;
+        if (i == 0 || left == span.last - span.first) {
+            set_band(&c, y, end);
+        }
         c.dy = dy->mantissa + i;
         c.w = w + i;
         c.scale = scale[i] << 15;
         pack_taps(&c);
-        run_band(&c, y, end, y * row + i);
+        run_band(&c, end - y, y * row + i);
         if (++i == in_c) {
             i = 0;
             band++;

@@ -1,5 +1,4 @@
 /* Depthwise convolution to int8: two input channels at a time on planes of int16, tt_pair_rows.h. */
-#include "tt_dsp.h"
 #include "tt_pair_rows.h"
 #include "tt_plain.h"
 
@@ -13,14 +12,22 @@ typedef struct {
     uint8_t *clip;
     int32_t per_input;
     tt_pair_plane packing;
+    int whole; /* all rows lie in the planes */
     uint32_t *taps;
     int32_t *sums;
     int16_t *planes;
-    int whole; /* all rows lie in the planes */
+    tt_pair_rows shape; /* rows: whose sums there is room for */
 } layer;
 
 static int32_t bias_of(const layer *l, int32_t o) {
     return l->bias != NULL ? l->bias[o] : 0;
+}
+
+static void clear(int16_t *planes, int32_t n) {
+    uint32_t *words = (uint32_t *)(void *)planes;
+    for (n >>= 1; n > 0; n--) {
+        *words++ = 0;
+    }
 }
 
 /* Whether all channels' outputs are what this arithmetic makes of them. */
@@ -36,76 +43,51 @@ static int can_pair(const layer *l) {
     return can;
 }
 
-static void put(int16_t *to, uint32_t pair) {
-    __builtin_memcpy(to, &pair, 4);
-}
-
-/* n pixels of two channels, less the zero point (offset: twice its negative), to two planes. */
-static void expand_two(
-    const int8_t *x, int32_t step, int32_t n, uint32_t offset, int16_t *to, int16_t *second) {
-    for (; n > 1; n -= 2, x += 2 * step, to += 2, second += 2) {
-        uint16_t left, right;
-        __builtin_memcpy(&left, x, 2);
-        __builtin_memcpy(&right, x + step, 2);
-        uint32_t both = left | (uint32_t)right << 16;
-        put(to, tt_add_even_bytes(offset, both));
-        put(second, tt_add_odd_bytes(offset, both));
-    }
-    if (n > 0) {
-        *to = (int16_t)(x[0] + (int16_t)offset);
-        *second = (int16_t)(x[1] + (int16_t)offset);
-    }
-}
-
-static void expand_one(const int8_t *x, int32_t step, int32_t n, int32_t zero, int16_t *to) {
-    for (; n > 0; n--, x += step) {
-        *to++ = (int16_t)(*x - zero);
-    }
-}
-
-/* `rows` rows of the map from `top` on, perhaps outside; x: the first channel. */
+/* `rows` rows of the map from `top` on, perhaps outside, of one or two channels from x on. */
 static void expand(const layer *l, const int8_t *x, int32_t channels, int32_t top, int32_t rows) {
     const tt_window *w = &l->p->window;
-    int32_t columns = l->packing.columns, plane = l->packing.rows * columns;
-    int32_t before = tt_max(w->pad_left, 0), skipped = before - w->pad_left, in_c = w->in_c;
-    int32_t n = tt_min(columns - before, w->in_w - skipped);
-    uint32_t offset = (uint32_t)-l->p->in_zero & 0xffffu;
-    offset |= offset << 16;
-    int16_t *to = l->planes + before;
-    x += (top * w->in_w + skipped) * in_c;
-    for (int32_t y = top; y < top + rows; y++, to += columns, x += w->in_w * in_c) {
-        if (y < 0 || y >= w->in_h) {
-            for (int32_t i = 0; i < n && !l->whole; i++) {
-                to[i] = to[plane + i] = 0;
-            }
-        } else if (channels == 2) {
-            expand_two(x, in_c, n, offset, to, to + plane);
-        } else {
-            expand_one(x, in_c, n, l->p->in_zero, to);
+    int32_t columns = l->packing.columns, plane = l->packing.rows * columns, in_c = w->in_c;
+    int32_t before = tt_max(w->pad_left, 0), skipped = before - w->pad_left;
+    int32_t above = tt_max(-top, 0), n = tt_min(columns - before, w->in_w - skipped);
+    if (!l->whole) { /* rows outside are where others were */
+        clear(l->planes, 2 * plane);
+    }
+    rows = tt_min(rows, w->in_h - top) - above;
+    tt_pair_map map = {x + ((top + above) * w->in_w + skipped) * in_c,
+        l->planes + above * columns + before, in_c, w->in_w * in_c, 2 * columns, 2 * plane,
+        -l->p->in_zero, n, rows};
+    if (rows <= 0 || n <= 0) {
+        return;
+    }
+    if (channels == 2) {
+        tt_pair_planes(&map);
+        return;
+    }
+    for (; rows > 0; rows--, map.x += map.x_row, map.to += columns) {
+        for (int32_t i = 0; i < n; i++) {
+            map.to[i] = (int16_t)(map.x[i * in_c] - l->p->in_zero);
         }
     }
 }
 
-/* The weights of output channel o as pairs, doubled. */
+/* The weights of output channel o as pairs, doubled; tt_pair_rows.h has their order. */
 static void expand_taps(const layer *l, int32_t o) {
     const tt_window *w = &l->p->window;
     const int8_t *from = l->w + o;
     uint32_t *to = l->taps;
-    int32_t kw = w->kernel_w, out_c = w->out_c;
-    for (int32_t ky = w->kernel_h; ky > 0; ky--) {
-        uint32_t before = (uint32_t)(2 * *from);
-        uint32_t *offset = to + ((kw + 1) >> 1);
-        from += out_c;
-        for (int32_t kx = 1; kx < kw; kx++, from += out_c) {
-            uint32_t v = (uint32_t)(2 * *from), pair = (before & 0xffffu) | v << 16;
-            before = v;
-            if ((kx & 1) != 0 || kx == kw - 1) {
-                *to++ = pair; /* (0, 1), (2, 3), ..., and the last two */
-            } else {
-                *offset++ = pair;
-            }
+    int32_t out_c = w->out_c, pairs = w->kernel_w >> 1;
+    for (int32_t ky = w->kernel_h; ky > 0; ky--, from += out_c) {
+        uint32_t left = (uint32_t)*from;
+        for (int32_t i = pairs - 1; i >= 0; i--) {
+            uint32_t middle = (uint32_t)from[out_c];
+            from += 2 * out_c;
+            uint32_t right = (uint32_t)*from;
+            *to = (left * 2 & 0xffffu) | middle << 17;
+            to[i == 0 ? 1 : pairs + 1] = (middle * 2 & 0xffffu) | right << 17;
+            left = right;
+            to++;
         }
-        to = offset;
+        to += pairs;
     }
 }
 
@@ -130,24 +112,19 @@ static void run_rows(const layer *l, const int16_t *plane, const tt_pair_rows *s
 static void run_channel(
     const layer *l, int32_t o, const int16_t *plane, int32_t first, int32_t last) {
     const tt_window *w = &l->p->window;
-    int32_t row = 2 * l->packing.columns, out_w = w->out_w, out_c = w->out_c;
-    int32_t bias = bias_of(l, o), most = l->packing.sums, chunk = 1;
-    while ((chunk + 1) * out_w <= most) {
-        chunk++;
-    }
+    int32_t bias = bias_of(l, o), taps = w->kernel_h * w->kernel_w;
     tt_pair_scale scale;
-    (void)tt_pair_scale_of(
-        l->p, w->kernel_h * w->kernel_w, bias, l->multiplier[o], l->shift[o], &scale);
-    tt_pair_rows shape = {row, row * w->stride_h, ((out_w + 1) >> 1) * 4 * w->stride_w,
-        4 * (out_w & 1), 4 * tt_pair_taps(w), 2 * bias, 0};
+    (void)tt_pair_scale_of(l->p, taps, bias, l->multiplier[o], l->shift[o], &scale);
+    tt_pair_rows shape = l->shape;
+    shape.start = 2 * bias;
     expand_taps(l, o);
-    for (int32_t at = first * out_w * out_c + o; first < last; first += shape.rows) {
-        shape.rows = tt_min(chunk, last - first);
-        int32_t n = shape.rows * out_w;
+    for (int32_t at = first * w->out_w * w->out_c + o; first < last; first += shape.rows) {
+        shape.rows = tt_min(shape.rows, last - first);
+        int32_t n = shape.rows * w->out_w;
         run_rows(l, plane, &shape);
-        tt_pair_outputs(l->sums, n, &scale, l->y + at, out_c, l->clip, at);
+        tt_pair_outputs(l->sums, n, &scale, l->y + at, w->out_c, l->clip, at);
         plane += shape.rows * w->stride_h * l->packing.columns;
-        at += n * out_c;
+        at += n * w->out_c;
     }
 }
 
@@ -180,19 +157,18 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip,
     int32_t *scratch) {
     const tt_window *win = &p->window;
-    layer l = {p, x, w, bias, multiplier, shift, y, clip, win->out_c / win->in_c,
-        tt_pair_plane_of(win), (uint32_t *)scratch, NULL, NULL, 0};
+    tt_pair_plane k = tt_pair_plane_of(win);
+    int32_t taps = tt_pair_taps(win), *sums = scratch + taps, row = 2 * k.columns;
+    int32_t width = ((win->out_w + 1) >> 1) * 4 * win->stride_w, odd = 4 * (win->out_w & 1);
+    layer l = {p, x, w, bias, multiplier, shift, y, clip, win->out_c / win->in_c, k,
+        k.rows == (win->out_h - 1) * win->stride_h + win->kernel_h, (uint32_t *)scratch, sums,
+        (int16_t *)(void *)(sums + k.sums),
+        {row, row * win->stride_h, width, odd, 4 * taps, 0, k.sums / win->out_w}};
     if (!can_pair(&l)) {
         tt_depthwise_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
     }
-    l.sums = scratch + tt_pair_taps(win);
-    l.planes = (int16_t *)(void *)(l.sums + l.packing.sums);
-    l.whole = l.packing.rows == (win->out_h - 1) * win->stride_h + win->kernel_h;
-    uint32_t *words = (uint32_t *)(void *)l.planes;
-    for (int32_t n = l.packing.rows * l.packing.columns; n > 0; n--) {
-        *words++ = 0;
-    }
+    clear(l.planes, 2 * k.rows * k.columns);
     if (clip != NULL) {
         int32_t bytes = (win->out_h * win->out_w * win->out_c + 7) >> 3;
         for (int32_t i = 0; i < bytes; i++) {

@@ -24,8 +24,18 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
 /* Cut mantissas first <= i < last, so that `shift` bits are cut off in all. */
 static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32_t shift) {
     tt_mantissa *m = writer->grad->mantissa;
-    for (int32_t i = first; i < last; i++) {
-        m[i] = tt_grad_cut(m[i], i, writer->shift, shift - writer->shift);
+    int32_t more = shift - writer->shift;
+#if TT_GRADIENT_BITS == 16
+    for (; first + 2 <= last; first += 2) { /* most often by one bit */
+        uint32_t pair = load(m + first);
+        for (int32_t i = more; i > 0; i--) {
+            pair = tt_halve_pairs(pair);
+        }
+        store(m + first, pair);
+    }
+#endif
+    for (; first < last; first++) {
+        m[first] = tt_grad_cut(m[first], first, writer->shift, more);
     }
 }
 

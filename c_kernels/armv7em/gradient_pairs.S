@@ -1,4 +1,4 @@
-/* void tt_gradient_pairs(const uint32_t *g, const int8_t *w, const tt_pair_tile *tile, int32_t *sums):
+/* void tt_gradient_pairs(const uint32_t *g, const int8_t *w, const tt_pair_columns *tile, int32_t *sums):
  * see tt_gradient_pairs.h. 39 instructions for 32 multiply-accumulates: two columns of weights, of which
  * two rows become pairs; SMLAD with those of four pixels. GCC does not keep eight sums in registers. */
     .syntax unified

@@ -11,6 +11,39 @@
 \name:
     .endm
 
+/* Two pixels of two channels at a time. r9, r10: the row's input and output */
+    begin tt_pair_planes
+    push {r4-r11, lr}
+    ldmia r0, {r0-r8}
+    pkhbt r6, r6, r6, lsl #16
+1:  mov r9, r0
+    mov r10, r1
+    subs r11, r7, #2
+    blt 3f
+2:  ldrh r12, [r9]
+    ldrh lr, [r9, r2]
+    add r9, r9, r2, lsl #1
+    orr r12, r12, lr, lsl #16
+    sxtab16 lr, r6, r12, ror #8
+    sxtab16 r12, r6, r12
+    str lr, [r10, r5]
+    str r12, [r10], #4
+    subs r11, r11, #2
+    bge 2b
+3:  adds r11, r11, #1
+    bmi 4f
+    ldrh r12, [r9]
+    sxtab16 lr, r6, r12, ror #8
+    sxtab16 r12, r6, r12
+    strh lr, [r10, r5]
+    strh r12, [r10]
+4:  add r0, r0, r3
+    add r1, r1, r4
+    subs r8, r8, #1
+    bne 1b
+    pop {r4-r11, pc}
+    .size tt_pair_planes, . - tt_pair_planes
+
     .equ ROW, 0
     .equ TAPS, 4
     .equ END, 8
@@ -24,15 +57,6 @@
     .equ FRAME, 44
 
 /* A row of taps for two outputs, r2 and r3; the plane's words are at r0. */
-    .macro taps_3
-    ldrd r4, r5, [r0]
-    ldmia r1!, {r9, r10}
-    smlad r2, r4, r9, r2
-    smlatb r3, r4, r9, r3
-    smlabt r2, r5, r10, r2
-    smlad r3, r5, r10, r3
-    .endm
-
     .macro taps_5
     ldmia r0, {r4-r6}
     ldmia r1!, {r9, r10}
@@ -58,15 +82,6 @@
     ldmia r1!, {r9, r10}
     smlad r3, r5, r9, r3
     smlad r3, r6, r10, r3
-    .endm
-
-    .macro taps_3_stride_2
-    ldmia r0, {r4-r6}
-    ldmia r1!, {r9, r10}
-    smlad r2, r4, r9, r2
-    smlad r3, r5, r9, r3
-    smlabt r2, r5, r10, r2
-    smlabt r3, r6, r10, r3
     .endm
 
     .macro taps_5_stride_2
@@ -138,10 +153,8 @@
     .size tt_pair_rows_\suffix, . - tt_pair_rows_\suffix
     .endm
 
-    rows 3, 4
     rows 5, 4
     rows 7, 4
-    rows 3_stride_2, 8
     rows 5_stride_2, 8
     rows 7_stride_2, 8
 
@@ -151,6 +164,73 @@
     smmlar \v, \v, r6, r9
     asr \v, \v, r8
     .endm
+
+/* Three rows of three taps whose weights stay in registers: r4-r9; r0-r2: the rows of the plane, r3: sums */
+    .macro three_taps row, w, v
+    ldrd r10, r11, [\row], #4
+    smlad r12, r10, \w, r12
+    smlatb lr, r10, \w, lr
+    smlabt r12, r11, \v, r12
+    smlad lr, r11, \v, lr
+    .endm
+
+    .macro three_taps_stride_2 row, w, v
+    ldrd r10, r11, [\row], #8
+    smlad r12, r10, \w, r12
+    smlad lr, r11, \w, lr
+    smlabt r12, r11, \v, r12
+    ldr r10, [\row]
+    smlabt lr, r10, \v, lr
+    .endm
+
+    .equ SQUARE_END, 0
+    .equ SQUARE_ADVANCE, 4
+    .equ SQUARE_WIDTH, 8
+    .equ SQUARE_ODD, 12
+    .equ SQUARE_START, 20
+    .equ SQUARE_ROWS, 24
+    .equ SQUARE_FRAME, 28
+
+    .macro square suffix
+    begin tt_pair_rows_3\suffix
+    push {r4-r11, lr}
+    ldmia r2, {r4-r10}
+    push {r4-r10}
+    sub r5, r5, r6
+    str r5, [sp, #SQUARE_ADVANCE] /* from a row's end to the next one */
+    mov r10, r4
+    ldmia r1, {r4-r9}
+    add r1, r0, r10
+    add r2, r1, r10
+1:  ldr r10, [sp, #SQUARE_WIDTH]
+    add r10, r10, r0
+    str r10, [sp, #SQUARE_END]
+2:  ldr r12, [sp, #SQUARE_START]
+    mov lr, r12
+    three_taps\suffix r0, r4, r5
+    three_taps\suffix r1, r6, r7
+    three_taps\suffix r2, r8, r9
+    strd r12, lr, [r3], #8
+    ldr r10, [sp, #SQUARE_END]
+    cmp r0, r10
+    bne 2b
+    ldr r10, [sp, #SQUARE_ADVANCE]
+    ldr r11, [sp, #SQUARE_ODD]
+    add r0, r0, r10
+    add r1, r1, r10
+    add r2, r2, r10
+    sub r3, r3, r11
+    ldr r10, [sp, #SQUARE_ROWS]
+    subs r10, r10, #1
+    str r10, [sp, #SQUARE_ROWS]
+    bne 1b
+    add sp, #SQUARE_FRAME
+    pop {r4-r11, pc}
+    .size tt_pair_rows_3\suffix, . - tt_pair_rows_3\suffix
+    .endm
+
+    square ""
+    square _stride_2
 
 /* [sp]: step, clip, at, above what is pushed */
     begin tt_pair_outputs

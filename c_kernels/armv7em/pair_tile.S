@@ -27,6 +27,21 @@
     smlad r9, r11, lr, r9
     .endm
 
+/* The first one: the second pixel's sums begin with what the first one's do. */
+    .macro first_step
+    ldmia r0!, {r10, r11}
+    ldmia r1!, {r12, lr}
+    smlad r6, r11, r12, r2
+    smlad r2, r10, r12, r2
+    smlad r7, r11, lr, r3
+    smlad r3, r10, lr, r3
+    ldmia r1!, {r12, lr}
+    smlad r8, r11, r12, r4
+    smlad r4, r10, r12, r4
+    smlad r9, r11, lr, r5
+    smlad r5, r10, lr, r5
+    .endm
+
 /* A channel's sums of both pixels to outputs that are not clamped yet. */
     .macro requantize a, b
     ldmia r1!, {r10, r11, r12}
@@ -62,10 +77,11 @@
     orr r2, r2, r0
     strb r2, [lr]
     lsrs r0, r0, #8
-    ittt ne
-    ldrbne r2, [lr, #1]
-    orrne r2, r2, r0
-    strbne r2, [lr, #1]
+    beq 7f
+    ldrb r2, [lr, #1]
+    orr r2, r2, r0
+    strb r2, [lr, #1]
+7:
     .endm
 
     .section .text.tt_pair_tiles, "ax", %progbits
@@ -74,26 +90,36 @@
     .thumb_func
 tt_pair_tiles:
     push {r4-r11, lr}
-    ldmia r0, {r1-r8}
+    ldmia r0, {r1-r6}
+0:  ldr r7, [r1], #4
+    ldr r8, [r2], #4
+    sxtab16 r9, r4, r7
+    sxtab16 r10, r4, r8
+    sxtab16 r11, r4, r7, ror #8
+    sxtab16 r12, r4, r8, ror #8
+    stmia r6!, {r9-r12}
+    subs r3, #1
+    bne 0b
+    adds r0, #16
+    mov r3, r6
+    ldmia r0, {r1, r2, r4-r8}
+    add r5, r5, r4
+    sub r8, r4, r8
     sub r9, r3, r2
-    adr r10, 2f
-    tst r9, #16 /* four inputs of the last eight are missing */
+    adr r10, 3f
+    tst r9, #16 /* of eight inputs the last four are missing */
     it ne
-    adrne r10, 3f
+    adrne r10, 4f
     orr r9, r10, #1
     push {r2-r9}
 1:  ldmia r1!, {r2-r5}
-    mov r6, r2
-    mov r7, r3
-    mov r8, r4
-    mov r9, r5
     ldr r0, [sp, #INPUTS]
+    first_step
     ldr pc, [sp, #ENTRY]
-    .balign 4
 2:  step
-    step
 3:  step
     step
+4:  step
     ldr r12, [sp, #INPUTS_END]
     cmp r0, r12
     bne 2b
@@ -106,7 +132,7 @@ tt_pair_tiles:
     ldr r0, [sp, #CLIP]
     add r11, r11, r10
     cmp r0, #0
-    bne 5f
+    bne 6f
     store r2, r10, 0
     store r3, r10, 1
     store r4, r10, 2
@@ -115,14 +141,14 @@ tt_pair_tiles:
     store r7, r11, 1
     store r8, r11, 2
     store r9, r11, 3
-4:  ldr r12, [sp, #Y_END]
+5:  ldr r12, [sp, #Y_END]
     add r10, r10, #4
     str r10, [sp, #Y]
     cmp r10, r12
     bne 1b
     add sp, #32
     pop {r4-r11, pc}
-5:  movs r0, #0
+6:  movs r0, #0
     store_noting r2, r10, 0
     store_noting r3, r10, 1
     store_noting r4, r10, 2
@@ -140,25 +166,40 @@ tt_pair_tiles:
     adds r3, #4
     str r3, [sp, #CLIP_AT]
     note
-    b 4b
+    b 5b
     .size tt_pair_tiles, . - tt_pair_tiles
 
-/* r6, r7, r8, r12: what both pixels have in bytes 0 and 2, then 1 and 3 */
-    .section .text.tt_pair_inputs, "ax", %progbits
-    .global tt_pair_inputs
-    .type tt_pair_inputs, %function
+/* Four rows of weights, r1 apart: to [r2][2][4]. */
+    .section .text.tt_pair_weights, "ax", %progbits
+    .global tt_pair_weights
+    .type tt_pair_weights, %function
     .thumb_func
-tt_pair_inputs:
-    push {r4-r8, lr}
-    ldr lr, [sp, #24]
-1:  ldr r4, [r0], #4
-    ldr r5, [r1], #4
-    sxtab16 r6, r3, r4
-    sxtab16 r7, r3, r5
-    sxtab16 r8, r3, r4, ror #8
-    sxtab16 r12, r3, r5, ror #8
-    stmia lr!, {r6, r7, r8, r12}
+tt_pair_weights:
+    push {r4-r11, lr}
+    add r4, r1, r1, lsl #1
+1:  ldr r9, [r0, r1]
+    ldr r10, [r0, r1, lsl #1]
+    ldr r11, [r0, r4]
+    ldr r8, [r0], #4
+    sxtb16 r5, r8
+    sxtb16 r6, r9
+    sxtb16 r7, r10
+    sxtb16 r12, r11
+    sadd16 r5, r5, r5
+    sadd16 r6, r6, r6
+    sadd16 r7, r7, r7
+    sadd16 r12, r12, r12
+    stmia r3!, {r5, r6, r7, r12}
+    sxtb16 r8, r8, ror #8
+    sxtb16 r9, r9, ror #8
+    sxtb16 r10, r10, ror #8
+    sxtb16 r11, r11, ror #8
+    sadd16 r8, r8, r8
+    sadd16 r9, r9, r9
+    sadd16 r10, r10, r10
+    sadd16 r11, r11, r11
+    stmia r3!, {r8-r11}
     subs r2, #1
     bne 1b
-    pop {r4-r8, pc}
-    .size tt_pair_inputs, . - tt_pair_inputs
+    pop {r4-r11, pc}
+    .size tt_pair_weights, . - tt_pair_weights

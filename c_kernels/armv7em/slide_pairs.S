@@ -1,5 +1,6 @@
 /* void tt_slide_pairs(const tt_slide_pairs_of *s): see tt_slide_pairs.h. A row of two pairs of coefficients (3
- * taps) takes 16 instructions for four sums, one of three pairs (5 taps) 22.
+ * taps) takes 16 instructions for four sums, one of three pairs (5 taps) 22,
+ * others 8 a pair.
  * r0: coefficients, r1: the row of the plane, r2: pitch, r3-r5: of the plane, r6-r9: coefficients,
  * r10-lr: sums */
     .syntax unified
@@ -75,14 +76,18 @@ tt_slide_pairs:
 4:  ldr r9, [sp, #PAIRS]
     mov r5, r1
     ldr r3, [r1]
-5:  ldr r4, [r5, #4]!
+    add r1, r2
+5:  ldr r4, [r5, #4]
     ldmia r0!, {r6, r7}
     multiply r3, r4, r6, r7
-    mov r3, r4
+    subs r9, #1
+    beq 7f
+    ldr r3, [r5, #8]!
+    ldmia r0!, {r6, r7}
+    multiply r4, r3, r6, r7
     subs r9, #1
     bne 5b
-    add r1, r2
-    next_row 4b
+7:  next_row 4b
 6:  ldr r0, [sp, #SUMS]
     stmia r0!, {r10, r11, r12, lr}
     str r0, [sp, #SUMS]

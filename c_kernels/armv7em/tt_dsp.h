@@ -40,6 +40,33 @@ TT_INLINE uint32_t tt_multiply_pairs(uint32_t a, uint32_t b, uint32_t sum) {
     return result;
 }
 
+/* sum + the low half of a times the low, or the high, half of b. */
+TT_INLINE int32_t tt_multiply_low_low(uint32_t a, uint32_t b, int32_t sum) {
+    int32_t result;
+    __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+TT_INLINE int32_t tt_multiply_low_high(uint32_t a, uint32_t b, int32_t sum) {
+    int32_t result;
+    __asm__("smlabt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+
+/* Each half of a minus that of b, mod 2^16. */
+TT_INLINE uint32_t tt_subtract_pairs(uint32_t a, uint32_t b) {
+    uint32_t difference;
+    __asm__("ssub16 %0, %1, %2" : "=r"(difference) : "r"(a), "r"(b));
+    return difference;
+}
+
+/* Each half of a + that of b, mod 2^16. */
+TT_INLINE uint32_t tt_add_pairs(uint32_t a, uint32_t b) {
+    uint32_t sum;
+    __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
 /* The low halves of both, the high halves of both: low half from a. */
 TT_INLINE uint32_t tt_join_low(uint32_t a, uint32_t b) {
     uint32_t pair;
@@ -71,6 +98,13 @@ TT_INLINE int32_t tt_multiply_high(int32_t a, int32_t b) {
     return (int32_t)((int64_t)a * b >> 32);
 }
 
+/* Both halves / 2, toward zero. */
+TT_INLINE uint32_t tt_halve_pairs(uint32_t v) {
+    uint32_t half;
+    __asm__("shadd16 %0, %1, %2" : "=r"(half) : "r"(v), "r"((v >> 15) & 0x10001u));
+    return half;
+}
+
 /* The magnitudes of the elements of a gradient that a word holds: two of 16 or four of 8 bits. */
 TT_INLINE uint32_t tt_magnitudes(uint32_t v) {
     uint32_t m;
@@ -87,13 +121,6 @@ TT_INLINE uint32_t tt_load_pair(const int16_t *from) {
     uint32_t v;
     __builtin_memcpy(&v, from, 4);
     return v;
-}
-
-/* Each half of a + that of b, mod 2^16. */
-TT_INLINE uint32_t tt_add_pairs(uint32_t a, uint32_t b) {
-    uint32_t sum;
-    __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
-    return sum;
 }
 
 /* add + floor((a * b + 2^31) / 2^32), mod 2^32. */

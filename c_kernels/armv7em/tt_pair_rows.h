@@ -5,6 +5,18 @@
 
 #include "tt_pair_tile.h"
 
+/* Where two channels of a map are expanded from and to. step, x_row: from a pixel, a row to the next;
+ * to_row, plane: bytes from a row, a channel to the next. */
+typedef struct {
+    const int8_t *x;
+    int16_t *to;
+    int32_t step, x_row, to_row, plane;
+    int32_t offset; /* the negative zero point */
+    int32_t pixels, rows;
+} tt_pair_map;
+
+void tt_pair_planes(const tt_pair_map *map);
+
 /* In bytes: from a row of the plane to the next, from an output row's first to the next one's, what two
  * outputs at a time cover of a row, what is taken back of the sums behind a row (4 if its outputs are
  * odd in number), weights. start, doubled: what every sum begins with. rows: of outputs. */
@@ -13,7 +25,7 @@ typedef struct {
     int32_t start, rows;
 } tt_pair_rows;
 
-/* sums [rows][outputs] = start + sum over taps, for a kernel 3, 5 or 7 wide and a horizontal stride of 1 or 2.
+/* sums [rows][outputs] = start + sum over taps, for a kernel of 3x3, or 5 or 7 wide, and a horizontal stride of 1 or 2.
  * plane: aligned to 4, rows of an even number of columns. taps [kernel_h]: the pairs
  *     (0, 1), (1, 2)   or   (0, 1), (2, 3), (3, 4), (1, 2)
  *     or   (0, 1), (2, 3), (4, 5), (5, 6), (1, 2), (3, 4) */

@@ -18,25 +18,27 @@ typedef struct {
     uint32_t weights[];
 } tt_pair_group;
 
-/* Groups one after the other from `group` on until `y` is `y_end`, 4 channels each. inputs: as
- * tt_pair_inputs writes them. The second pixel's outputs lie y_step behind the first one's; it may be
- * the first again. clip: NULL, or the mask's first byte, where the bits are 0; clip_at: the bit of the first
- * output. pair_tile.S knows the offsets. */
+/* A pair of pixels, `words` words of four inputs each, with `outputs` channels whose groups lie one after
+ * the other. inputs [words][2][2]: for what both pixels' words have in bytes (0, 2), then (1, 3), with a
+ * half of `offset` added to each. The second pixel's outputs lie y_step behind the first one's; it may be
+ * the first again. clip: NULL, or the mask of the tensor that begins at `base`, its bits 0. pair_tile.S
+ * knows the offsets. */
 typedef struct {
+    const int8_t *first, *second;
+    int32_t words;
+    uint32_t offset;
     const tt_pair_group *group;
-    const uint32_t *inputs, *inputs_end;
-    int8_t *y, *y_end;
-    int32_t y_step;
+    uint32_t *inputs;
+    int8_t *y;
+    int32_t outputs, y_step;
     uint8_t *clip;
-    int32_t clip_at;
+    const int8_t *base;
 } tt_pair_job;
 
 void tt_pair_tiles(const tt_pair_job *job);
 
-/* Two pixels x, n words of four each: to [n][2][2], of each word of both the bytes (0, 2), then (1, 3),
- * with a half of `offset` added to each. */
-void tt_pair_inputs(
-    const int8_t *first, const int8_t *second, int32_t n, uint32_t offset, uint32_t *to);
+/* Four channels' weights, `stride` bytes apart, n > 0 words of each, as a group has them. */
+void tt_pair_weights(const int8_t *w, int32_t stride, int32_t n, uint32_t *to);
 
 /* Whether the outputs of a channel of so many taps are what this arithmetic makes of them; scale is
  * filled in then. */

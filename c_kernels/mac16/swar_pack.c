@@ -1,5 +1,6 @@
 /* Weights as int16 for MAC16. */
 #include "tt_mac16_tile.h"
+#include "tt_swar.h"
 
 /* `block` weights of a channel, 0 behind the first `taps`; returns their sum. */
 static int32_t pack_block(const int8_t *w, int32_t taps, int32_t block, int16_t *to) {

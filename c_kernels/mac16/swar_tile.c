@@ -1,6 +1,7 @@
 /* The tiles of tt_swar.h with MAC16: a pixel as int16, one channel after the other. */
 #include "tt_mac16.h"
 #include "tt_mac16_tile.h"
+#include "tt_swar.h"
 #include "tt_tile_outputs.h"
 
 /* The sums of a pixel. */
@@ -10,7 +11,7 @@ TT_INLINE void sums_of(const tt_swar_job *job, int32_t n, int16_t *inputs, int32
     for (int32_t k = 0; k < job->depth; k += TT_BLOCK, from = sums) {
         int32_t block = tt_min(TT_BLOCK, job->depth - k);
         tt_mac16_expand(job->x + k, block >> 2, inputs);
-        tt_mac16_rows(inputs, w, block >> 2, n, from, sums);
+        tt_mac16_rows(inputs, w, block >> 2, n, from, sums, 4);
         w += n * block;
     }
 }

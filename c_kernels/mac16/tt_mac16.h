@@ -8,9 +8,9 @@
 #define TT_INLINE static inline __attribute__((always_inline))
 
 /* to[i] = from[i] + sum over k < 4 * quads of x[k] * w[i][k], i < count, modulo 2^32; w [count][4 * quads],
- * everything is aligned to 4. Reads a word behind x and w. */
+ * from and to are `step` bytes apart, x and w aligned to 4. Reads a word behind x and w. */
 TT_INLINE void tt_mac16_rows(const int16_t *x, const int16_t *w, int32_t quads, int32_t count,
-    const int32_t *from, int32_t *to) {
+    const int32_t *from, int32_t *to, int32_t step) {
     int32_t sum;
     const int16_t *v;
     __asm__ volatile("    addi %[x], %[x], -4\n" /* ldinc moves on before it loads */
@@ -25,15 +25,15 @@ TT_INLINE void tt_mac16_rows(const int16_t *x, const int16_t *w, int32_t quads, 
                      "    mula.dd.hh.ldinc m3, %[w], m0, m2\n"
                      "    mula.dd.ll.ldinc m0, %[v], m1, m3\n"
                      "    mula.dd.hh.ldinc m2, %[w], m1, m3\n"
-                     "1:  addi %[from], %[from], 4\n"
+                     "1:  add %[from], %[from], %[step]\n"
                      "    addi %[count], %[count], -1\n"
                      "    rsr.acclo %[sum]\n"
                      "    s32i %[sum], %[to], 0\n"
-                     "    addi %[to], %[to], 4\n"
+                     "    add %[to], %[to], %[step]\n"
                      "    bnez %[count], 2b\n"
         : [sum] "=&r"(sum), [v] "=&r"(v), [x] "+r"(x), [w] "+r"(w), [count] "+r"(count),
         [from] "+r"(from), [to] "+r"(to)
-        : [quads] "r"(quads)
+        : [quads] "r"(quads), [step] "r"(step)
         : "memory");
 }
 

@@ -4,18 +4,23 @@
 
 #define OUTLINE static __attribute__((noinline)) /* smaller, and as fast */
 
-#define MOST_PHASES 4
+/* Inputs of one parity of row and of column, if the strides are 2. */
+typedef struct {
+    tt_slide_input job;
+    int32_t *taps;
+    int32_t last;  /* of its taps, in the weights of a channel */
+    int32_t begin; /* in the input's gradient of a channel */
+} phase;
 
-/* What a band's channels have in common. Inputs of either parity of row and column are computed apart if
- * the strides are 2. */
+/* What a band's channels have in common. */
 typedef struct {
     const tt_conv2d_bwd_input_params *p;
     tt_correlation packing;
     int32_t *taps, *plane;
-    int32_t top, bottom; /* rows of the output's gradient that lie in the plane */
-    tt_slide_input phases[MOST_PHASES];
-    int32_t offsets[MOST_PHASES]; /* in the input's gradient */
-    int32_t count;                /* of the phases */
+    tt_gather gather; /* rows of the output's gradient */
+    int32_t top;      /* the first one */
+    phase phases[4];
+    int32_t count;
 } band;
 
 /* Every stride-th tap from `first` on, of `size`: how many. */
@@ -23,23 +28,24 @@ static inline int32_t taps_from(int32_t first, int32_t size, int32_t stride) {
     return first < size ? ((size - 1 - first) >> (stride - 1)) + 1 : 0;
 }
 
-/* Phase (fy, fx) of rows y <= . < end; its first tap. */
-OUTLINE const int32_t *add_phase(band *b, tt_grad_writer *writer, int32_t y, int32_t end,
-    int32_t fy, int32_t fx, const int32_t *taps) {
+/* Phase (fy, fx) of rows y <= . < end; returns what follows its taps. */
+OUTLINE int32_t *add_phase(band *b, tt_grad_writer *writer, int32_t y, int32_t end, int32_t fy,
+    int32_t fx, int32_t *taps) {
     const tt_window *w = &b->p->window;
     int32_t y_shift = w->stride_h - 1, x_shift = w->stride_w - 1;
     int32_t tap_rows = taps_from(fy, w->kernel_h, w->stride_h);
-    int32_t n = taps_from(fx, w->kernel_w, w->stride_w), pitch = b->packing.columns;
-    int32_t first_y = y + ((fy - w->pad_top - y) & y_shift), x = (fx - w->pad_left) & x_shift;
-    int32_t rows = (end - first_y + y_shift) >> y_shift,
-            columns = (w->in_w - x + x_shift) >> x_shift;
+    int32_t n = taps_from(fx, w->kernel_w, w->stride_w);
+    int32_t x = (fx - w->pad_left) & x_shift, columns = (w->in_w - x + x_shift) >> x_shift;
+    y += (fy - w->pad_top - y) & y_shift;
+    int32_t rows = (end - y + y_shift) >> y_shift;
     if (rows > 0 && columns > 0) {
-        tt_slide_input phase = {b->plane + b->packing.left + ((x + w->pad_left) >> x_shift) + 1 - n,
-            4 * pitch, b->bottom - b->top, taps, tap_rows, n,
-            ((first_y + w->pad_top) >> y_shift) + 1 - tap_rows - b->top, rows, columns, 0, writer,
-            0, w->in_c << x_shift, (w->in_w * w->in_c) << y_shift};
-        b->offsets[b->count] = (first_y * w->in_w + x) * w->in_c;
-        b->phases[b->count++] = phase;
+        tt_slide_input job = {b->plane + b->packing.left + ((x + w->pad_left) >> x_shift) + 1 - n,
+            4 * b->packing.columns, b->gather.rows, taps, tap_rows, n,
+            ((y + w->pad_top) >> y_shift) + 1 - tap_rows - b->top, rows, columns, 0, writer, 0,
+            w->in_c << x_shift, (w->in_w * w->in_c) << y_shift};
+        int32_t ky = fy + ((tap_rows - 1) << y_shift), kx = fx + ((n - 1) << x_shift);
+        phase f = {job, taps, (ky * w->kernel_w + kx) * w->out_c, (y * w->in_w + x) * w->in_c};
+        b->phases[b->count++] = f;
     }
     return taps + tap_rows * n;
 }
@@ -48,10 +54,14 @@ OUTLINE const int32_t *add_phase(band *b, tt_grad_writer *writer, int32_t y, int
 OUTLINE void begin_band(band *b, tt_grad_writer *writer, int32_t y, int32_t end) {
     const tt_window *w = &b->p->window;
     int32_t shift = w->stride_h - 1, reach = (w->kernel_h - 1) >> shift;
+    int32_t size = (int32_t)sizeof(tt_mantissa), row = w->out_w * w->out_c;
     b->top = tt_max(((y + w->pad_top) >> shift) - reach, 0);
-    b->bottom = tt_min(((end - 1 + w->pad_top) >> shift) + 1, w->out_h);
+    tt_gather gather = {b->p->headroom, size * w->out_c, size * row, w->out_w,
+        tt_min(((end - 1 + w->pad_top) >> shift) + 1, w->out_h) - b->top, 0, 0,
+        4 * (b->packing.columns - w->out_w)};
+    b->gather = gather;
     b->count = 0;
-    const int32_t *taps = b->taps;
+    int32_t *taps = b->taps;
     for (int32_t fy = 0; fy < w->stride_h; fy++) {
         for (int32_t fx = 0; fx < w->stride_w; fx++) {
             taps = add_phase(b, writer, y, end, fy, fx, taps);
@@ -61,36 +71,32 @@ OUTLINE void begin_band(band *b, tt_grad_writer *writer, int32_t y, int32_t end)
     writer->written = end * w->in_w * w->in_c;
 }
 
-/* The taps, for each parity of rows and of columns apart, last ones first. */
-OUTLINE void pack_taps(const band *b, const int8_t *w) {
-    const tt_window *win = &b->p->window;
-    int32_t out_c = win->out_c, down = win->stride_h * win->kernel_w * out_c;
-    int32_t step = win->stride_w * out_c, *to = b->taps;
-    for (int32_t fy = 0; fy < win->stride_h; fy++) {
-        int32_t rows = taps_from(fy, win->kernel_h, win->stride_h);
-        for (int32_t fx = 0; fx < win->stride_w; fx++) {
-            int32_t n = taps_from(fx, win->kernel_w, win->stride_w);
-            const int8_t *row = w + (fy * win->kernel_w + fx) * out_c + rows * down + n * step;
-            for (int32_t v = rows; v > 0; v--) {
-                row -= down;
-                const int8_t *tap = row;
-                for (int32_t u = n; u > 0; u--) {
-                    tap -= step;
-                    *to++ = *tap;
-                }
-            }
+/* Taps, last ones first: rows of n, `up` and `left` bytes before each other. */
+OUTLINE void pack_taps(
+    int32_t *to, const int8_t *last, int32_t rows, int32_t up, int32_t n, int32_t left) {
+    for (; rows > 0; rows--, last -= up) {
+        const int8_t *tap = last;
+        for (int32_t *end = to + n; to < end; tap -= left) {
+            *to++ = *tap;
         }
     }
 }
 
-/* The output's gradient in one channel. */
-OUTLINE void pack_plane(const band *b, const tt_mantissa *dy) {
-    const tt_window *w = &b->p->window;
-    int32_t size = (int32_t)sizeof(tt_mantissa), row = w->out_w * w->out_c;
-    tt_gather g = {b->p->headroom, size * w->out_c, size * row, w->out_w, b->bottom - b->top, 0, 0,
-        4 * (b->packing.columns - w->out_w)};
-    if (g.rows > 0) {
-        tt_gather_gradient(&g, dy + b->top * row, b->plane + b->packing.left);
+/* A channel; w, dy and dx (counted in mantissas) begin with it. */
+static void run_channel(
+    band *b, const int8_t *w, int32_t scale, const tt_mantissa *dy, int32_t dx) {
+    const tt_window *win = &b->p->window;
+    int32_t out_c = win->out_c;
+    if (b->gather.rows > 0) {
+        dy += b->top * win->out_w * out_c;
+        tt_gather_gradient(&b->gather, dy, b->plane + b->packing.left);
+    }
+    for (phase *f = b->phases; f < b->phases + b->count; f++) {
+        pack_taps(f->taps, w + f->last, f->job.tap_rows, win->stride_h * win->kernel_w * out_c,
+            f->job.n, win->stride_w * out_c);
+        f->job.scale = scale;
+        f->job.index = f->begin + dx;
+        tt_slide_input_rows(&f->job);
     }
 }
 
@@ -132,13 +138,7 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
         begin_band(&b, &writer, y, tt_min(y + height, win->in_h));
         for (; i < in_c && left > 0; i++, left--) {
             writer.width = i + 1;
-            pack_taps(&b, w + i);
-            pack_plane(&b, dy->mantissa + i);
-            for (int32_t k = 0; k < b.count; k++) {
-                b.phases[k].scale = scale[i];
-                b.phases[k].index = b.offsets[k] + i;
-                tt_slide_input_rows(&b.phases[k]);
-            }
+            run_channel(&b, w + i, scale[i], dy->mantissa + i, i);
         }
     }
     tt_grad_pause(&writer, part);

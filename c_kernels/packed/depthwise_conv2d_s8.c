@@ -3,6 +3,8 @@
 #include "tt_plane.h"
 #include "tt_swar.h"
 
+#define OUTLINE static __attribute__((noinline)) /* its loop has all registers */
+
 /* What all channels have in common. */
 typedef struct {
     const tt_window *window;
@@ -19,23 +21,29 @@ typedef struct {
 
 /* The result lies in an interval. With n = -shift, real = sum * m / 2^(31 + n); m = M * 2^16 + l,
  * |l| <= 2^15. If n is above 6, sum = a * 2^pre + r with pre = n - 6, else a = sum. In units of
- * 2^-(15 + min(n, 6)), a * M differs from real by
- *     r * M / 2^pre + sum * l / 2^(16 + pre),  the first in [0, M), the second at most 2^-15 of real.
- * |real| <= 256 unless the output is saturated, so that is 2^(8 + min(n, 6)) units. The reference
- * rounds twice, first by at most 2^-(n + 1). One unit on each side keeps ties out. |a * M| <= 2^30
- * and |out_zero| * 2^21 <= 2^28: nothing leaves 32 bits. If a does not fit int16, |real| >= 256,
- * which every clamp to int8 saturates; with n > 0 nothing wraps when the reference adds the zero point. */
-static tt_plane_scale scale_of(const tt_conv2d *p, int32_t multiplier, int32_t shift) {
+ * 2^-(15 + min(n, 6)), real differs from a * M by
+ *     r * M / 2^pre + sum * l / 2^(16 + pre),  the first in [0, M), the second at most |l| / M / 2^16
+ * of real. |real| <= 256 unless the output is saturated, so that is |l| / 2^(7 - min(n, 6)) units.
+ * The reference rounds twice: its result is floor(real + 1/2 + 2^-(n + 1)) for sums above zero and
+ * floor(real + 1/2 - 2^-(n + 1)) for those below. If below zero all is -128, as behind a ReLU, and
+ * nobody asks what was clamped, only the first counts; it makes 0 of real > -1/2 - 2^-(n + 1), too.
+ * One unit on each side keeps ties out. |a * M| <= 2^30 and |out_zero| * 2^21 <= 2^28: nothing leaves
+ * 32 bits. If a does not fit int16, |real| >= 256, which every clamp to int8 saturates. The interval is
+ * no longer than 1. With n = 0 the reference's sum with the zero point may wrap. */
+static tt_plane_scale scale_of(
+    const tt_conv2d *p, int32_t multiplier, int32_t shift, int positive) {
     tt_plane_scale scale = {21, 31, 0, 0, 1 << 21}; /* nothing is known */
     if (shift < 0 && multiplier >= (1 << 30) && p->low == -128 && p->high == 127) {
         int32_t bits = tt_min(-shift, 6), pre = -shift - bits;
         int32_t rounded = (multiplier >> 16) + ((multiplier >> 15) & 1);
-        int32_t below = (1 << (8 + bits)) + (pre < 14 ? 1 << (14 - pre) : 1) + 1;
+        int32_t error = (tt_abs((int16_t)multiplier) >> (7 - bits)) + 2;
+        int32_t twice = pre < 14 ? 1 << (14 - pre) : 1;
+        int32_t below = positive ? error - twice : error + twice;
         scale.shift = 15 + bits;
         scale.pre = pre;
         scale.multiplier = rounded;
         scale.low = p->out_zero * (1 << scale.shift) + (1 << (scale.shift - 1)) - below;
-        scale.width = 2 * below + (pre > 0 ? rounded : 0);
+        scale.width = below + error + twice + (pre > 0 ? rounded : 0);
     }
     return scale;
 }
@@ -61,7 +69,8 @@ static int plan(layer *l, const tt_conv2d *p, uint32_t *plane) {
     l->first_column = first - left;
     l->first_word = tt_max(first - stride, 0);
     tt_plane_rows rows = {stride, l->first_word + stride - first, last - stride - l->first_word,
-        tt_min(last, words) - (last - stride), p->in_zero, w->in_c, w->in_w * w->in_c, 4 * words};
+        tt_min(last, words) - (last - stride), p->in_zero, w->in_c, w->in_w * w->in_c, 4 * words,
+        l->first_word};
     l->rows = rows;
     for (l->height = 1; l->height * w->stride_h + w->kernel_h <= l->packing.rows; l->height++) {}
     return 1;
@@ -69,7 +78,7 @@ static int plan(layer *l, const tt_conv2d *p, uint32_t *plane) {
 
 /* Rows of the plane with zero points alone. */
 static void fill(const layer *l, int32_t first, int32_t last) {
-    uint32_t border = ((uint32_t)l->rows.zero << 16) + (uint32_t)l->rows.zero;
+    uint32_t border = tt_plane_border(l->rows.zero);
     uint32_t *end = l->plane + last * l->packing.columns;
     for (uint32_t *word = l->plane + first * l->packing.columns; word < end;) {
         *word++ = border;
@@ -93,7 +102,7 @@ static int32_t begin_band(layer *l, int32_t y) {
 }
 
 /* n taps, `step` bytes apart, as words; returns their sum. */
-static int32_t pack_taps(const int8_t *w, int32_t step, int32_t n, int32_t *taps) {
+OUTLINE int32_t pack_taps(const int8_t *w, int32_t step, int32_t n, int32_t *taps) {
     int32_t sum = 0;
     for (; n > 0; n--, w += step) {
         int32_t tap = *w;
@@ -135,7 +144,8 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     const tt_window *win = &p->window;
     int32_t taps = win->kernel_h * win->kernel_w, kw = win->kernel_w, columns;
     layer l;
-    if ((kw != 3 && kw != 5 && kw != 7) || !plan(&l, p, (uint32_t *)(void *)(scratch + taps)) ||
+    if ((kw != 3 && kw != 5 && kw != 7) || win->kernel_h > TT_MOST_TAP_ROWS ||
+        !plan(&l, p, (uint32_t *)(void *)(scratch + taps)) ||
         tt_swar_too_small(w, taps * win->out_c)) {
         tt_depthwise_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
@@ -159,6 +169,7 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
         .clip = clip,
         .map = y,
         .p = p};
+    int positive = p->out_zero == -128 && clip == NULL;
     int32_t per_input = (int32_t)tt_divide((uint32_t)win->out_c, (uint32_t)win->in_c);
     for (int32_t o = 0, i = 0; i < win->in_c; i++, x++) {
         for (int32_t m = 0; m < per_input; m++, o++) {
@@ -166,7 +177,7 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
             band.start = tt_wrap_add(bias != NULL ? bias[o] : 0, -p->in_zero * sum);
             band.multiplier = multiplier[o];
             band.shift = shift[o];
-            band.scale = scale_of(p, multiplier[o], shift[o]);
+            band.scale = scale_of(p, multiplier[o], shift[o], positive);
             band.y = y + o;
             run_channel(&l, &band, x);
         }

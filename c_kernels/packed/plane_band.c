@@ -53,17 +53,14 @@ INLINE void outputs(const tt_plane_band *band, int32_t kernel_h, int32_t n) {
     const int32_t *taps = band->taps;
     const tt_plane_scale scale = band->scale;
     int8_t *y = band->y;
-    int32_t stride = band->stride, y_step = band->y_step, pairs = band->columns >> 1;
+    int32_t y_step = band->y_step, columns = band->columns;
     for (int32_t rows = band->rows; rows > 0; rows--) {
-        const uint32_t *x = plane;
-        for (int32_t i = pairs; i > 0; i--, x += 2 * stride, y += 2 * y_step) {
-            pair(band, scale, x, taps, y, y_step, kernel_h, n);
-        }
-        if ((band->columns & 1) != 0) { /* the last two once more */
-            pair(band, scale, x - stride, taps, y - y_step, y_step, kernel_h, n);
-            y += y_step;
+        for (int32_t next = 0; next < columns; next += 2) {
+            int32_t x = tt_min(next, columns - 2); /* the last two once more if they are odd */
+            pair(band, scale, plane + x * band->stride, taps, y + x * y_step, y_step, kernel_h, n);
         }
         plane += band->window_step >> 2;
+        y += columns * y_step;
     }
 }
 

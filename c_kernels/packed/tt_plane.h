@@ -16,7 +16,11 @@ typedef struct {
     int32_t zero;          /* the zero point */
     int32_t x_step, x_row; /* bytes from an input to the next and from row to row */
     int32_t row_step;      /* bytes from a row of the plane to the next */
+    int32_t first;         /* the first word that is written, counted from its row's first */
 } tt_plane_rows;
+
+/* A word of the plane without inputs. A target may lay out rows of the plane in its own way. */
+uint32_t tt_plane_border(int32_t zero);
 
 /* Pack n > 0 rows; x: the first input that is read, to: the first word that is written. */
 void tt_plane_pack(const tt_plane_rows *rows, const int8_t *x, int32_t n, uint32_t *to);

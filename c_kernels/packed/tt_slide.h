@@ -16,7 +16,7 @@ typedef struct {
     int32_t before, after, skip;
 } tt_gather;
 
-/* mantissa * 2^operand, and input - operand. */
+/* mantissa * 2^operand, with no zeros around them, and input - operand. */
 void tt_gather_gradient(const tt_gather *g, const tt_mantissa *from, int32_t *to);
 void tt_gather_input(const tt_gather *g, const int8_t *from, int32_t *to);
 

@@ -14,13 +14,13 @@
 
 static inline __attribute__((always_inline)) uint32_t tt_tile_put(
     tt_swar_scale s, int32_t sum, int8_t *y) {
-    int32_t a = sum >> s.pre;
+    int32_t a = tt_swar_part(&s, sum);
     if (TT_LIKELY((uint32_t)a + 0x8000u <= 0xffffu)) { /* int16 */
-        int32_t low = a * s.multiplier + s.low, high = low + s.width;
-        if (!TT_LIKELY((low ^ high) >> 21 == 0)) {
+        int32_t low = a * s.multiplier + s.low;
+        if (!TT_LIKELY(!tt_swar_open(&s, low))) {
             return TT_TILE_OPEN;
         }
-        a = low >> 21;
+        a = low >> TT_UNIT;
         if (TT_LIKELY((uint32_t)a + 0x80u <= 0xffu)) { /* int8 */
             *y = (int8_t)a;
             return 0;

@@ -6,24 +6,28 @@
 
 /* The sums of a pair of channels at a pixel: T and H as armv6m/swar_tile.S forms them. */
 typedef struct {
-    uint32_t t;
-    int32_t h;
+    uint32_t t, h;
 } lanes;
 
 typedef struct {
     lanes pairs[3];
 } pixel;
 
+INLINE lanes begin_pair(const int32_t *start) {
+    lanes s = {(uint32_t)start[0], (uint32_t)start[1]};
+    return s;
+}
+
 INLINE pixel begin(const tt_swar_group *group) {
     const int32_t *s = group->starts;
-    pixel p = {{{(uint32_t)s[0], s[1]}, {(uint32_t)s[2], s[3]}, {(uint32_t)s[4], s[5]}}};
+    pixel p = {{begin_pair(s), begin_pair(s + 2), begin_pair(s + 4)}};
     return p;
 }
 
 INLINE void add(lanes *s, const uint32_t *w, uint32_t a, uint32_t b) {
-    uint32_t p = w[0] * a + w[1] * b + 0x8000u;
+    uint32_t p = w[0] * a + w[1] * b + TT_LANES;
     s->t += p;
-    s->h += (int32_t)p >> 16;
+    s->h += p >> 16;
     __asm__("" : "+r"(s->t), "+r"(s->h)); /* now: sums that wait for the next step fill registers */
 }
 
@@ -50,17 +54,18 @@ INLINE void step(pixel *first, pixel *second, const int8_t *x, const int8_t *nex
     }
 }
 
+INLINE void end_pair(lanes s, int32_t *sums) {
+    sums[0] = (int32_t)(s.t - (s.h << 16));
+    sums[1] = (int32_t)s.h;
+}
+
 INLINE void end(const pixel *p, int32_t pairs, int32_t *sums) {
-    const lanes *s = p->pairs;
-    sums[0] = (int32_t)(s[0].t - ((uint32_t)s[0].h << 16));
-    sums[1] = s[0].h;
+    end_pair(p->pairs[0], sums);
     if (pairs > 1) {
-        sums[2] = (int32_t)(s[1].t - ((uint32_t)s[1].h << 16));
-        sums[3] = s[1].h;
+        end_pair(p->pairs[1], sums + 2);
     }
     if (pairs > 2) {
-        sums[4] = (int32_t)(s[2].t - ((uint32_t)s[2].h << 16));
-        sums[5] = s[2].h;
+        end_pair(p->pairs[2], sums + 4);
     }
 }
 

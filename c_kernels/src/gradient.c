@@ -109,13 +109,12 @@ void tt_grad_pause(tt_grad_writer *writer, tt_part *part) {
     }
 }
 
-/* Up to seven elements, whose bits begin in the middle of a byte or do not fill it. */
-static uint32_t clip_some(
-    const tt_mantissa *from, uint32_t bits, tt_mantissa *to, int32_t first, int32_t last) {
+/* The last elements, whose bits do not fill a byte. */
+static uint32_t clip_rest(const tt_mantissa *from, uint32_t bits, tt_mantissa *to, int32_t n) {
     uint32_t seen = 0;
-    for (int32_t i = first; i < last; i++) {
-        int32_t kept = from[i] & -(int32_t)((bits >> (i & 7)) & 1u);
-        to[i] = (tt_mantissa)kept;
+    for (; n > 0; n--, bits >>= 1) {
+        int32_t kept = *from++ & -(int32_t)(bits & 1u);
+        *to++ = (tt_mantissa)kept;
         seen |= (uint32_t)(kept ^ (kept >> 31));
     }
     return seen;
@@ -142,13 +141,11 @@ void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *
     const tt_mantissa *from = dy->mantissa; /* dx may be dy */
     tt_mantissa *to = dx->mantissa;
     uint32_t seen = part != NULL ? (uint32_t)part->shift : 0;
-    int32_t first = tt_min((span.first + 7) & ~7, span.last), last = tt_max(span.last & ~7, first);
-    if (span.first < first) {
-        seen |= clip_some(from, clip[span.first >> 3], to, span.first, first);
-    }
+    /* whole bytes, also of a part: what is done twice stays the same */
+    int32_t first = span.first & ~7, whole = p->size & ~7, last = tt_min(span.last + 7, whole) & ~7;
     seen |= tt_clip_mantissas(from + first, clip + (first >> 3), to + first, (last - first) >> 3);
-    if (last < span.last) {
-        seen |= clip_some(from, clip[last >> 3], to, last, span.last);
+    if (span.last > whole) {
+        seen |= clip_rest(from + whole, clip[whole >> 3], to + whole, p->size - whole);
     }
     int done = part == NULL || part->at == 0;
     if (done) {

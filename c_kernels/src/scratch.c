@@ -17,7 +17,7 @@ int32_t tt_depthwise_conv2d_s8_scratch(const tt_conv2d *p) {
 int32_t tt_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *p) {
     int32_t pixel = 4 * p->window.in_c, packed = 0;
     if (tt_takes_tiles(&p->window)) {
-        packed = 4 * TT_TILE_ROWS * p->window.out_c;
+        packed = tt_tile_bytes(p->window.out_c);
     } else if (tt_fully_connected(&p->window)) {
         packed = 8 * ((p->window.out_c + 1) & ~1);
     }
@@ -33,11 +33,16 @@ int32_t tt_depthwise_conv2d_bwd_input_scratch(const tt_conv2d_bwd_input_params *
 
 int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     const tt_window *w = &p->window;
-    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, tt_sum_rows_bytes(w));
+    int32_t tiles = tt_takes_tiles(w) ? tt_weight_tile_bytes(w, p->channels) : 0;
+    int32_t packed = tt_max(tiles, tt_sum_rows_bytes(w));
+    return tt_max(4 * w->kernel_h * w->kernel_w * p->channels, packed);
 }
 
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
-    tt_channel_rows k = tt_channel_rows_of(&p->window);
-    int32_t packed = k.rows == 0 ? 0 : tt_channel_words(&p->window, k);
-    return 4 * (p->window.kernel_h * p->window.kernel_w + packed);
+    const tt_window *w = &p->window;
+    tt_channel_rows k = tt_channel_rows_of(w);
+    tt_channel_pairs pairs = tt_channel_pairs_of(w);
+    int32_t packed = k.rows == 0 ? 0 : 4 * tt_channel_words(w, k);
+    packed = tt_max(packed, pairs.rows == 0 ? 0 : tt_channel_pair_bytes(w, pairs));
+    return 4 * w->kernel_h * w->kernel_w + packed;
 }

@@ -40,6 +40,9 @@ int32_t tt_grad_store(const tt_grad_writer *writer, int32_t index, int32_t index
 uint32_t tt_clip_mantissas(
     const tt_mantissa *from, const uint8_t *clip, tt_mantissa *to, int32_t bytes);
 
+/* d[o] += sum over pixels of dy[o]. */
+void tt_pixel_sums(const tt_mantissa *dy, int32_t pixels, int32_t channels, int32_t *d);
+
 #define TT_MANTISSA_MAX ((1 << (TT_GRADIENT_BITS - 1)) - 1)
 
 #if TT_GRADIENT_BITS == 16

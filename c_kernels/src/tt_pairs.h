@@ -69,7 +69,8 @@ static inline int32_t tt_pair_taps(const tt_window *w) {
 }
 
 static inline int tt_takes_pairs(const tt_window *w) {
-    return (w->kernel_w == 3 || w->kernel_w == 5 || w->kernel_w == 7) && w->stride_w < 3;
+    return ((w->kernel_w == 3 && w->kernel_h == 3) || w->kernel_w == 5 || w->kernel_w == 7) &&
+           w->stride_w < 3;
 }
 
 /* Weights, sums, planes. A part of the outputs may have more rows of fewer columns, up to the same limit. */

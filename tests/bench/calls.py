@@ -32,6 +32,7 @@ from tinytrain.resources import mpy_module_dir
 
 MARK_H = Path(__file__).parent
 SCRATCH = ("scratch", "d")
+CANARY = 64  # bytes behind scratch
 ROMFS_BYTES = 240_000  # that the smallest board's memory holds besides
 
 BINDING = """
@@ -84,7 +85,8 @@ with open("/rom/calls.bin", "rb") as f:
         image = bytearray(size)
         f.readinto(image)
         tinykernels.run(image)
-        print(binascii.crc32(memoryview(image)[:checked]))
+        crc = binascii.crc32(memoryview(image)[:checked])
+        print(binascii.crc32(memoryview(image)[-{canary}:], crc))
         image = None
         gc.collect()
 """
@@ -104,7 +106,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Image:
-    """A call in memory; the first `checked` bytes are compared. at: offset of each argument."""
+    """A call in memory; the first `checked` bytes are compared, and those that lie behind scratch,
+    which nobody may touch. at: offset of each argument."""
 
     memory: bytes
     checked: int
@@ -141,7 +144,8 @@ def make_image(compiled: Library, index: int, call: Call) -> Image:
         words[2 + i] = at[i] = seen[id(arg)]
     memory[: 4 * len(words)] = np.array(words, np.uint32).tobytes()
     end = len(memory) if checked is None else checked
-    return Image(bytes(memory + bytes(-len(memory) % 4)), end, tuple(at))
+    memory += bytes(-len(memory) % 4) + bytes([0xA5] * CANARY)
+    return Image(bytes(memory), end, tuple(at))
 
 
 def expected_crc(compiled: Library, call: Call, image: Image) -> int:
@@ -158,7 +162,7 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
     if function.in_parts and len(args) == len(function.parameters):
         args[-1] = None  # once for all: at the end the part is what it was at first
     compiled.call(call.kernel, *args)
-    return zlib.crc32(raw[: image.checked])
+    return zlib.crc32(raw[-CANARY:], zlib.crc32(raw[: image.checked]))
 
 
 def build_module(
@@ -226,12 +230,12 @@ def batches(images: Sequence[Image]) -> Iterator[list[Image]]:
 
 def run_batch(board: str, module: Path, images: Sequence[Image], timeout: float) -> list[Outcome]:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, script = Path(name), SCRIPT.format(canary=CANARY)
         with (folder / "calls.bin").open("wb") as file:
             for image in images:
                 file.write(np.array([len(image.memory), image.checked], np.uint32).tobytes())
                 file.write(image.memory)
-        result = drive.run(board, SCRIPT, put=[module], romfs=folder, count=True, timeout=timeout)
+        result = drive.run(board, script, put=[module], romfs=folder, count=True, timeout=timeout)
     if result.returncode:
         raise RuntimeError(f"{board}: {result.stderr}")
     around, *costs = differences(result.marks)

@@ -117,7 +117,7 @@ def bwd_weight(name: str, w: Params, depthwise: bool = False, update: bool = Tru
     n = w["out_c"] * taps
     steps = r.integers(2**14, 2**15, w["out_c"]).astype(np.uint16)
     exponents = np.full(w["out_c"], -8 - mantissa_bits(), np.int8)
-    d = np.zeros(scratch_bytes(kernel, p) if update else 4 * n, np.uint8)
+    d = np.zeros(scratch_bytes(kernel, p) + (0 if update else 4 * n), np.uint8)
     rate = rate_buffer(0.01, 3) if update else None
     limit = 32767 // (1 if w["out_h"] * w["out_w"] <= 256 else 4)
     args = [p, gradient(r, outputs(w), limit), int8(r, inputs(w)), rate, steps, exponents]

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_mantissa, library
+from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_exponent, grad_mantissa, library
 from tinytrain.kernels.memory import mantissa_bits
 from tinytrain.kernels.reference.windows import gather
 
@@ -87,7 +87,7 @@ class Maker:
     def channel_factors(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
         multiplier = self.array(n, 2**30, INT32_MAX, "int32")
         multiplier[self.rng.random(n) < 0.1] = 0  # dead channels
-        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30)), "int8")
+        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30), (-10, -5)), "int8")
 
     def low_high(self) -> Params:
         low = self.pick(-128, self.int(-128, 127))
@@ -123,7 +123,7 @@ class Maker:
     def pointwise(self) -> Params:
         """A 1x1 kernel on a map."""
         w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
-        height, width = self.int(1, 4), self.int(2, 5)
+        height, width = self.int(1, 4), self.pick(2, 3, 5, 20)
         return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
     def rate(self) -> NDArray[np.uint8]:
@@ -188,22 +188,41 @@ def _layer(m: Maker, w: Params, weights: NDArray[np.int8]) -> tuple[Params, Args
 
 def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Args:
     p, args = _layer(m, w, weights)
-    args += [*m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+    multiplier, shift = m.channel_factors(w["out_c"])
+    if m.pick(True, True, False):  # as in models: what the fast kernels are made for
+        p |= {"low": -128, "high": 127}
+        shift = m.array(w["out_c"], -12, m.pick(-1, -5), "int8")
+        args[3] = m.pick(None, m.array(w["out_c"], -9999, 9999, "int32"))
+    args += [multiplier, shift, m.garbage(size_out(w)), m.clip(size_out(w))]
     return [*args, scratch(m, kernel, p)]
 
 
 def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
-        case 7:
+        case 6 | 7:
             return m.fully_connected()
-        case 5 | 6:
+        case 4 | 5:
             return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
 
+def _square(m: Maker, in_c: int, out_c: int) -> Params:
+    """A kernel of 3x3, 5x5 or 7x7."""
+    window = {"in_c": in_c, "out_c": out_c}
+    kernel, stride = m.pick(3, 3, 5, 7), m.pick(1, 1, 2)
+    for axis, before in (("h", "top"), ("w", "left")):
+        size, pad = m.int(1, 12), m.int(0, kernel - 1)
+        out = m.int(1, (size - 1 + pad) // stride + 1)
+        window |= {f"in_{axis}": size, f"out_{axis}": out, f"kernel_{axis}": kernel}
+        window |= {f"stride_{axis}": stride, f"pad_{before}": pad}
+    return window
+
+
 def _depthwise_window(m: Maker) -> Params:
     in_c = m.channels()
+    if m.pick(True, False):
+        return _square(m, in_c, in_c * m.pick(1, 1, 2))
     if m.int(0, 15) == 15:  # too many rows for what is packed at a time
         w = m.window(1, 1) | {"in_w": 70, "out_w": 70, "stride_w": 1}
         w |= {"in_h": 12, "out_h": (11 + w["pad_top"]) // w["stride_h"] + 1}
@@ -578,7 +597,11 @@ def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int
     rate = m.pick(m.rate(), m.rate(), None)
     used = 4 * n if rate is None else 4 * w["kernel_h"] * w["kernel_w"] * p["channels"]
     d = m.garbage(used)
-    return [p, dy, x, rate, *m.steps(w["out_c"]), weights, m.int8(n), d]
+    mantissa, exponent = m.steps(w["out_c"])
+    if rate is not None and m.pick(True, False):  # updates of some 2^-8 of an integer
+        shift = int(rate.view(np.int32)[1]) + grad_exponent(dy) + p["row_shift"] + 23
+        exponent = (-shift - m.rng.integers(14, 52, w["out_c"])).clip(-128, 127).astype(np.int8)
+    return [p, dy, x, rate, mantissa, exponent, weights, m.int8(n), d]
 
 
 @case
@@ -588,7 +611,10 @@ def conv2d_bwd_weight(m: Maker) -> Args:
         w |= {"in_h": 2, "in_w": 300, "in_c": 1, "kernel_h": 1, "kernel_w": 1, "out_c": 1}
         w |= {"stride_h": 1, "stride_w": 1, "pad_top": 0, "pad_left": 0, "out_h": 2, "out_w": 300}
     weights = m.weights(w["out_c"], *taps(w), w["in_c"])
-    return _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    args = _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    working = scratch(m, "tt_conv2d_bwd_weight", args[0])
+    args[-1] = working if args[3] is not None else np.append(args[-1], working)
+    return args
 
 
 @case
@@ -658,9 +684,7 @@ def _train_weight(m: Maker, args: Args, depthwise: bool) -> Args:
     t |= {"row_step": 1 if depthwise else taps_ * w["in_c"]}
     t |= {"group_step": w["out_c"] if depthwise else w["in_c"]}
     t["optimizer"], planes = _optimizer(m, rows * taps_ * t["run"], "int16", 127)
-    d = m.garbage(4 * taps_ * t["run"])
-    if depthwise:
-        d = scratch(m, "tt_depthwise_conv2d_bwd_weight", p)
+    d = scratch(m, f"tt_{'depthwise_' if depthwise else ''}conv2d_bwd_weight", p)
     params = {"gradient": p, "trained": t}
     return [params, dy, x, m.rate(), mantissa, exponent, weights, *planes, d]
 
@@ -789,6 +813,5 @@ def _of_params(kernel: Case) -> Case:
 
 
 for _name in list(CASES):
-    for _asked in (f"{_name}_scratch", f"{_name}_lead"):
-        if _asked in library().declarations.functions:
-            CASES[_asked] = _of_params(CASES[_name])
+    if f"{_name}_lead" in library().declarations.functions:
+        CASES[f"{_name}_lead"] = _of_params(CASES[_name])

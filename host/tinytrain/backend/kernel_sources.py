@@ -27,12 +27,18 @@ PLAIN = "plain"  # the portable ones, for speed: what the others are measured ag
 COMPACT = (
     *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
     *("mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
-    *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
+    # what runs for every pixel, or weight, is in other files
+    *("conv2d_s8", "swar", "swar_pack", "fully_connected"),
 )
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
-# where a target's own file does more than pack
-FAST_ON = dict.fromkeys(("armv7emsp", "armv7emdp"), ("conv2d_s8",))
+COMPACT_ON = {
+    "armv6m": (
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
+        *("update_products", "row_sums", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
+    ),
+    "armv7emsp": ("depthwise_conv2d_s8",),
+    "armv7emdp": ("depthwise_conv2d_s8",),
+}
 
 
 def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
@@ -53,7 +59,7 @@ def compact_sources(target: str, optimize: str = SPEED, core: str = "") -> list[
     """Those of them that are compiled for size."""
     if optimize == PLAIN:
         return []
-    names = {*COMPACT, *COMPACT_ON.get(target, ())} - {*FAST_ON.get(target, ())}
+    names = (*COMPACT, *COMPACT_ON.get(target, ()))
     sources = kernel_sources(target, optimize, core)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 
