@@ -42,11 +42,12 @@ def unit(board: str) -> str:
 def count(board: str, chosen: Sequence[Shape], *, plain: bool = False) -> Counts:
     """Cycles or instructions of each shape, the call alone. plain: of the portable C at -O2."""
     found: Counts = {}
+    names = {name for s in chosen for name in (s.name, s.beyond)}
     for bits in sorted({s.bits for s in chosen}, reverse=True):
-        some = [s for s in chosen if s.bits == bits]
+        some = [s for s in shapes() if s.bits == bits and s.name in names]
         outcomes = _outcomes(board, some, bits, plain)
         found |= {s.name: o.cycles or o.insns for s, o in zip(some, outcomes, strict=True)}
-    return found
+    return {s.name: found[s.name] - found.get(s.beyond, 0) for s in chosen}
 
 
 def _outcomes(board: str, some: Sequence[Shape], bits: int, plain: bool) -> list[Outcome]:

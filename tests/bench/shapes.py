@@ -22,7 +22,8 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """A call and what its cost is divided by. bits: of gradients."""
+    """A call and what its cost is divided by. bits: of gradients. beyond: the name of a shape whose
+    cost is taken off before."""
 
     name: str
     what: str
@@ -30,6 +31,7 @@ class Shape:
     units: int
     unit: str = "MAC"
     bits: int = 16
+    beyond: str = ""
 
 
 def rng(name: str) -> np.random.Generator:
@@ -149,7 +151,12 @@ def shapes() -> list[Shape]:
     """W1 to W9; what has to do with gradients once more for those of 8 bits."""
     with gradient_bits(8):
         narrow = [s for s in _shapes() if s.name >= "W5"]
-    return [*_shapes(), *(replace(s, name=f"{s.name} int8", bits=8) for s in narrow)]
+    return [*_shapes(), *map(_narrow, narrow)]
+
+
+def _narrow(shape: Shape) -> Shape:
+    beyond = shape.beyond and f"{shape.beyond} int8"
+    return replace(shape, name=f"{shape.name} int8", bits=8, beyond=beyond)
 
 
 def _shapes() -> list[Shape]:
@@ -178,5 +185,12 @@ def _shapes() -> list[Shape]:
         conv("W7 512 dX", "fully connected", bwd_input, LARGE),
         Shape("W7 512 dW", "and update", bwd_weight("W7", LARGE), 512 * 64, "weight"),
         Shape("W8", "softmax cross-entropy, 10 classes", cross_entropy("W8"), 1, "call"),
-        conv("W9", "pointwise dW and update", bwd_weight, POINTWISE),
+        Shape(
+            "W9",
+            "update of pointwise weights",
+            bwd_weight("W5 dW", POINTWISE),
+            POINTWISE["in_c"] * POINTWISE["out_c"],
+            "weight",
+            beyond="W5 dW",
+        ),
     ]
