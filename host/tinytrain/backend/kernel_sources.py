@@ -25,6 +25,8 @@ COMPACT = (
     *("cross_entropy", "mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
     *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
 )
+# where other kernels stand in for them, for what those cannot do
+FALLBACK = ("conv2d_plain", "depthwise_conv2d_plain")
 # where it is in assembly, too
 COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
 
@@ -41,7 +43,7 @@ def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
 
 def compact_sources(target: str, optimize: str = SPEED) -> list[Path]:
     """Those of them that are compiled for size."""
-    names = (*COMPACT, *COMPACT_ON.get(target, ()))
+    names = (*COMPACT, *COMPACT_ON.get(target, ()), *(FALLBACK if target in FOLDERS else ()))
     sources = kernel_sources(target, optimize)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 
