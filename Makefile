@@ -85,9 +85,9 @@ gradients: $(VENV)/installed
 memory: $(VENV)/installed
 	@$(PY) tests/memory_table.py $(ARGS)
 
-## Count cycles and instructions of the kernels on emulated boards (ARGS='--only W1 --keep')
+## Count what kernels and whole models cost on emulated boards (ARGS='shapes --only W1'; --keep)
 bench: setup
-	@PYTHONPATH=tests/bed:tests $(PY) -m bench.run $(ARGS)
+	@PYTHONPATH=tests/bed:tests $(PY) -m bench $(ARGS)
 
 ## Bytes of modules by part, for each target, beside the last ones (ARGS='--only mcunet --keep')
 size: $(VENV)/installed

@@ -4,14 +4,12 @@
     python tests/kernel_cycles.py --dry-run  # prints how far the fit is off, writes nothing
 
 The calls are those of the models in examples/ (and of the shared ones where they are), and of
-random models for what these have not, with random data, weights and kernels in RAM. Cycles are the
-emulated timer's microseconds times 125.
+random models for what these have not, with random data, weights and kernels in RAM.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import re
 import sys
@@ -27,12 +25,9 @@ import numpy as np
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS / "bed"), str(TESTS.parent / "host")]
 
-import drive  # noqa: E402
-
+from bench.calls import Call, build_module, make_image, run_calls  # noqa: E402
 from support.shared import MODELS  # noqa: E402
 from support.zoo import ZOO, characters  # noqa: E402
-from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources  # noqa: E402
-from tinytrain.backend.natmod import build_natmod  # noqa: E402
 from tinytrain.compilation import Options, candidates, trained_graph  # noqa: E402
 from tinytrain.errors import TinyTrainError  # noqa: E402
 from tinytrain.importers import load  # noqa: E402
@@ -47,96 +42,17 @@ from tinytrain.ir.program import (  # noqa: E402
     View,
 )
 from tinytrain.kernels.header import declarations  # noqa: E402
-from tinytrain.kernels.library import library, rate_buffer  # noqa: E402
+from tinytrain.kernels.library import grad_buffer, library, rate_buffer  # noqa: E402
 from tinytrain.passes.update import input_channels, layers, parse_scheme  # noqa: E402
 from tinytrain.plan.cycles import COUNTS, coefficients, counts, measured_as, table_path  # noqa: E402
-from tinytrain.resources import mpy_module_dir  # noqa: E402
 
-CLOCK_MHZ = 125
-TARGET = "armv6m"
+TARGET, BOARD = "armv6m", "pico"
 LARGEST = 30_000  # bytes of a call's buffers
 MOST_MACS = 300_000
 CALLS = 20  # of a kernel, the most different ones
 SHARED = ("mlperf_ad", "mlperf_ic", "mlperf_kws", "tflm_hello", "tinyengine")
 EXAMPLES = TESTS.parent / "examples"
 HALVED = ("fashion", "mlperf_kws", "tinyengine")  # also trained in part
-
-BINDING = """
-#include "py/dynruntime.h"
-#include "tinytrain.h"
-typedef void (*any)(void);
-typedef void (*kernel)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
-    uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
-static void nothing(void) {}
-static kernel find(mp_int_t k) {
-    switch (k) {
-%s
-    default: return (kernel)(any)nothing;
-    }
-}
-static mp_obj_t run_kernel(size_t n, const mp_obj_t *args) {
-    uintptr_t a[14] = {0};
-    for (size_t i = 2; i < n; i++) {
-        if (mp_obj_is_int(args[i])) {
-            a[i - 2] = (uintptr_t)mp_obj_get_int(args[i]);
-        } else if (args[i] != mp_const_none) {
-            mp_buffer_info_t info;
-            mp_get_buffer_raise(args[i], &info, MP_BUFFER_READ);
-            a[i - 2] = (uintptr_t)info.buf;
-        }
-    }
-    kernel f = find((mp_int_t)mp_obj_get_int(args[0]));
-    for (mp_int_t left = (mp_int_t)mp_obj_get_int(args[1]); left > 0; left--) {
-        f(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13]);
-    }
-    return mp_const_none;
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR(run_obj, 2, run_kernel);
-mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args);
-mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
-    (void)n_args, (void)n_kw, (void)args;
-    MP_DYNRUNTIME_INIT_ENTRY
-    mp_store_global(MP_QSTR_run, MP_OBJ_FROM_PTR(&run_obj));
-    MP_DYNRUNTIME_INIT_EXIT
-}
-"""
-
-SCRIPT = """
-import gc, json, time, binascii, bench
-NOISE = binascii.a2b_base64({noise!r})
-def make(a):
-    if a is None or isinstance(a, int):
-        return a
-    kind, n, data = a
-    if kind == "raw":
-        return bytearray(binascii.a2b_base64(data))
-    if kind == "fill":
-        data = binascii.a2b_base64(data)
-        return bytearray(data * (n // len(data) + 1))[:n + 8]
-    b = bytearray(n + 8)
-    for i in range(0, n, len(NOISE)):
-        b[i:i + len(NOISE)] = NOISE[:n + 8 - i]
-    if kind == "grad":
-        b[0:4] = b"\\0\\0\\0\\0"
-        for i in range(5, n, 2):
-            b[i] = 2 if b[i] < 128 else 253
-    return b
-def once(k, times, args):
-    t = time.ticks_us()
-    bench.run(k, times, *args)
-    return time.ticks_diff(time.ticks_us(), t)
-for line in open("calls.json"):
-    k, args = json.loads(line)
-    args = [make(a) for a in args]
-    times = 1
-    t = once(k, 1, args)
-    if t < 2000:
-        times = 2000 // (t + 1) + 2
-        t = once(k, times, args)
-    print(json.dumps([t - once(-1, times, args), times]))
-    args = None
-    gc.collect()
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,48 +127,38 @@ def samples() -> Iterator[Sample]:
         yield from (found[keys[i]] for i in sorted(chosen) if i < len(keys))
 
 
-def encoded(sample: Sample) -> list[object]:
-    """The arguments of a call, for the script."""
-    parameters = declarations().function(sample.call.kernel).parameters
-    given = dict(sample.call.args)
-    if "embedding" in sample.call.kernel:
-        return [_index_argument(given, p.name, p.type.base) for p in parameters]
-    return [_argument(given.get(p.name), p.name, p.type.base) for p in parameters]
+def call_of(sample: Sample) -> Call:
+    """The call with arguments for the board."""
+    kernel, given = sample.call.kernel, sample.call.args
+    parameters = declarations().function(kernel).parameters
+    args = [_argument(given.get(p.name), p.name) for p in parameters]
+    if "embedding" in kernel:  # x are valid indices
+        x, p = given["x"], given["p"]
+        assert isinstance(x, Buffer) and isinstance(p, Mapping)
+        indices = np.arange(x.nbytes // 4, dtype=np.int32) * 3 % p.get("gradient", p)["rows"]
+        args[[p.name for p in parameters].index("x")] = indices.astype(np.int32)
+    return Call(kernel, args)
 
 
-def _argument(argument: object, name: str, ctype: str) -> object:
+def _argument(argument: object, name: str) -> object:
     match argument:
-        case None | int():
+        case None | int() | Mapping():
             return argument
         case Tile():
             return argument.start
         case View():
-            return ["noise", argument.buffer.nbytes - argument.offset, ""]
+            return noise(argument.buffer.nbytes - argument.offset)
         case Runtime.RATE:
-            return ["raw", 0, _text(bytes(rate_buffer(0.01, 1)))]
+            return rate_buffer(0.01, 1)
         case Runtime.LOSS:
-            return ["fill", 4, _text(b"\0")]
+            return np.zeros(1, np.int32)
         case Runtime.TARGET:
-            return ["fill", 4096, _text(b"\0\1")]
+            return np.resize(np.array([0, 1], np.int8), 4096)
         case Runtime():
             return 1
         case Buffer():
             return _buffer(argument, name)
-        case Mapping():
-            struct = library().struct(ctype, argument)
-            return ["raw", 0, _text(bytes(library().ffi.buffer(struct)))]
     raise TypeError(f"{name}: {argument!r}")
-
-
-def _index_argument(given: Mapping[str, object], name: str, ctype: str) -> object:
-    """Of an embedding: x are valid indices."""
-    x, p = given["x"], given["p"]
-    if name != "x":
-        return _argument(given.get(name), name, ctype)
-    assert isinstance(x, Buffer) and isinstance(p, Mapping)
-    rows = p.get("gradient", p)["rows"]
-    indices = np.arange(x.nbytes // 4, dtype=np.int32) * 3 % rows
-    return ["fill", x.nbytes, _text(indices.astype(np.int32).tobytes())]
 
 
 FILLS = {
@@ -266,47 +172,30 @@ FILLS = {
 }
 
 
-def _buffer(buffer: Buffer, name: str) -> object:
+def _buffer(buffer: Buffer, name: str) -> np.ndarray:
     if name in FILLS:
-        return ["fill", buffer.nbytes, _text(FILLS[name].tobytes())]
+        fill = FILLS[name]
+        return np.resize(fill, buffer.nbytes // fill.itemsize)
     if buffer.ctype == "tt_grad":
-        return ["grad", buffer.nbytes, ""]
-    return ["noise", buffer.nbytes, ""]
+        return grad_buffer(6 * noise((buffer.nbytes - 4) // 2).astype(np.int16))
+    return noise(buffer.nbytes)
 
 
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def noise(n: int) -> np.ndarray:
+    """Weights are within +-127, and the fast kernels rely on it."""
+    some = np.random.default_rng(0).integers(-127, 128, 509, np.int8)
+    return np.resize(some, n)
 
 
-def measure(chosen: Sequence[Sample]) -> list[float]:
+def measure(chosen: Sequence[Sample]) -> list[int]:
     """Cycles of each call on the emulated Pico."""
     kernels = sorted({s.call.kernel for s in chosen})
-    cases = "\n".join(f"    case {i}: return (kernel)(any){k};" for i, k in enumerate(kernels))
-    # weights are within +-127, and the fast kernels rely on it
-    noise = _text(np.random.default_rng(0).integers(-127, 128, 509, np.int8).tobytes())
+    calls = [call_of(sample) for sample in chosen]
+    images = [make_image(library(), kernels.index(call.kernel), call) for call in calls]
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        (work / "bench.c").write_text(BINDING % cases)
-        sources = [work / "bench.c", *kernel_sources(TARGET)]
-        runtime = mpy_module_dir() / "runtime.c"
-        build_natmod(
-            [*sources, runtime],
-            [*include_dirs(), runtime.parent],
-            TARGET,
-            work / "bench.mpy",
-            work / "objects",
-            compact=compact_sources(TARGET),
-            defines=["TT_GRADIENT_BITS=16"],
-        )
-        lines = [json.dumps([kernels.index(s.call.kernel), encoded(s)]) for s in chosen]
-        (work / "calls.json").write_text("\n".join(lines) + "\n")
-        script = SCRIPT.format(noise=noise)
-        put = [work / "bench.mpy", work / "calls.json"]
-        result = drive.run("pico", script, put=put, timeout=900)
-    if result.returncode:
-        sys.exit(result.stderr)
-    said = [json.loads(line) for line in result.stdout.splitlines()]
-    return [max(1.0, t * CLOCK_MHZ / times) for t, times in said]
+        module = Path(name) / "tinykernels.mpy"
+        build_module(BOARD, kernels, 16, module)
+        return [max(1, outcome.cycles) for outcome in run_calls(BOARD, module, images)]
 
 
 def fit(rows: np.ndarray, cycles: np.ndarray) -> np.ndarray:
@@ -348,7 +237,7 @@ def main() -> None:
         table = {c: float(f"{v:.4g}") for c, v in zip(COUNTS, found, strict=True) if v > 0}
         kernels[kernel] = table
         print(f"{kernel:<44}{len(measured):>6}{worst:>8.1%}  {table}")
-    source = "emulated Pico, code and data in RAM, timer at 125 MHz; python tests/kernel_cycles.py"
+    source = "emulated Pico, code and data in RAM; python tests/kernel_cycles.py"
     if not arguments.dry_run:
         text = json.dumps({"source": source, "kernels": kernels}, indent=2)
         table_path(TARGET).write_text(text + "\n", encoding="utf-8")

@@ -54,13 +54,14 @@ tt_dot_4:
     bics r2, r6
     mov r12, r2 /* so many four at a time */
     movs r2, #0
-1:  cmp r2, r12
+    cmp r2, r12
     beq 2f
+1:  step
     step
     step
     step
-    step
-    b 1b
+    cmp r2, r12
+    bne 1b
 2:  ldr r6, [sp]
     cmp r2, r6
     beq 3f

@@ -3,30 +3,31 @@
  * Cortex-M0, with memory of one cycle: four inputs and 3 pairs of channels take 73 cycles for 24
  * multiply-accumulates. The sums live in high registers, T in r8-r10, H in r11, r12 and lr. With p =
  * a word of two weights * its input + the same of the next input, a product in two lanes,
- *     T += p + 2^15,  H += (p + 2^15) >> 16;  in the end low lane = T - 2^16 * H, high lane = H,
- * because two products of the low lane are below 2^15 in size.
+ *     T += p + TT_LANES,  H += (p + TT_LANES) >> 16;  in the end low lane = T - 2^16 * H, high lane = H.
  *
  * An output takes 24 cycles more. */
     .syntax unified
     .cpu cortex-m0
     .thumb
 
-    /* tt_swar_job */
-    .equ JOB_X, 0
-    .equ JOB_X_STEP, 4
+    /* tt_swar_job begins with x, x_step, y, y_step, pixels, depth, group, clip */
     .equ JOB_Y, 8
-    .equ JOB_Y_STEP, 12
-    .equ JOB_PIXELS, 16
-    .equ JOB_DEPTH, 20
-    .equ JOB_GROUP, 24
     .equ JOB_CLIP, 28
     .equ JOB_CLIP_AT, 32
     .equ JOB_CLIP_STEP, 36
-    .equ GROUP_START, 96
+    .equ GROUP_STARTS, 96
+    .equ GROUP_WEIGHTS, 120
 
     /* the frame */
-    .equ FRAME_END, 0
-    .equ FRAME_JOB, 4
+    .equ FRAME_X, 0
+    .equ FRAME_X_STEP, 4 /* from the end of a pixel to the next */
+    .equ FRAME_Y, 8
+    .equ FRAME_Y_STEP, 12
+    .equ FRAME_PIXELS, 16
+    .equ FRAME_WEIGHTS_END, 20
+    .equ FRAME_GROUP, 24
+    .equ FRAME_CLIP, 28
+    .equ FRAME_JOB, 32
 
 /* two inputs, in r3 and r4, for two channels */
     .macro pair t, h
@@ -36,7 +37,7 @@
     adds r5, r6
     adds r5, r7
     add \t, r5
-    asrs r5, r5, #16
+    lsrs r5, r5, #16
     add \h, r5
     .endm
 
@@ -51,9 +52,9 @@
     .endm
 
     .macro begin t, h
-    ldmia r2!, {r3, r4}
-    mov \t, r3
-    mov \h, r4
+    ldmia r1!, {r2, r3}
+    mov \t, r2
+    mov \h, r3
     .endm
 
     .macro low_lane t, h
@@ -66,17 +67,17 @@
 /* The sum r0 to y [r1]; table at r2, bits of what was not clamped in r7. */
     .macro requantize n, index
     ldmia r2!, {r3, r4, r5, r6}
+    lsls r0, r0, #6
     asrs r0, r3
     sxth r3, r0
     cmp r3, r0
     bne .Lclamp_\n\()_\index
     muls r0, r4
     adds r0, r5
-    adds r6, r0
+    lsls r3, r0, #11
+    adds r3, r6
+    bcs .Lexact_\n\()_\index
     asrs r0, r0, #21
-    asrs r6, r6, #21
-    cmp r0, r6
-    bne .Lexact_\n\()_\index
     sxtb r3, r0
     cmp r3, r0
     bne .Lclamp_\n\()_\index
@@ -126,32 +127,41 @@ tt_swar_tile_\n:
     mov r6, r10
     mov r7, r11
     push {r4-r7}
-    sub sp, #8
-    str r0, [sp, #FRAME_JOB]
+    ldr r1, [r0, #JOB_CLIP]
     mov r2, r0
+    push {r1, r2}
+    mov r7, r0
+    ldmia r7!, {r0, r1, r2, r3, r4, r5, r6}
+    subs r1, r1, r5
+    .if \n == 1
+    lsls r5, r5, #2
+    .elseif \n == 2
+    lsls r5, r5, #3
+    .else
+    lsls r7, r5, #2
+    lsls r5, r5, #3
+    adds r5, r5, r7
+    .endif
+    adds r5, r5, r6
+    adds r5, #GROUP_WEIGHTS
+    push {r0-r6}
+    .if \n < 3
+    mov lr, r5
+    .endif
 .Lpixel_\n:
-    ldr r0, [r2, #JOB_X]
-    ldr r3, [r2, #JOB_DEPTH]
-    adds r3, r0
-    str r3, [sp, #FRAME_END]
-    ldr r3, [r2, #JOB_X_STEP]
-    adds r3, r0
-    str r3, [r2, #JOB_X]
-    ldr r2, [r2, #JOB_GROUP]
-    adds r2, #GROUP_START
+    ldr r0, [sp, #FRAME_X]
+    ldr r1, [sp, #FRAME_GROUP]
+    adds r1, #GROUP_STARTS
     begin r8, r11
     .if \n > 1
     begin r9, r12
     .endif
     .if \n > 2
     begin r10, lr
-    .endif
-    mov r1, r2
-    .if \n < 3
+    .else
     adds r1, #(8 * (3 - \n))
     .endif
-    movs r7, #1
-    lsls r7, r7, #15
+    ldr r7, =0x7f007f00 /* TT_LANES */
 .Lquad_\n:
     ldmia r0!, {r2}
     sxtb r3, r2
@@ -162,9 +172,16 @@ tt_swar_tile_\n:
     asrs r3, r3, #24
     asrs r4, r2, #24
     pairs \n
-    ldr r5, [sp, #FRAME_END]
-    cmp r0, r5
+    .if \n < 3
+    cmp r1, lr
+    .else
+    ldr r5, [sp, #FRAME_WEIGHTS_END]
+    cmp r1, r5
+    .endif
     bne .Lquad_\n
+    ldr r3, [sp, #FRAME_X_STEP]
+    adds r0, r0, r3
+    str r0, [sp, #FRAME_X]
     b .Lrequantize_\n
     /* what is rare has to lie within reach of a conditional branch */
     rare_pair \n, 0, 1, r8, r11
@@ -172,12 +189,8 @@ tt_swar_tile_\n:
     rare_pair \n, 2, 3, r9, r12
     .endif
 .Lrequantize_\n:
-    ldr r2, [sp, #FRAME_JOB]
-    ldr r1, [r2, #JOB_Y]
-    ldr r3, [r2, #JOB_Y_STEP]
-    adds r3, r1
-    str r3, [r2, #JOB_Y]
-    ldr r2, [r2, #JOB_GROUP]
+    ldr r1, [sp, #FRAME_Y]
+    ldr r2, [sp, #FRAME_GROUP]
     movs r7, #((1 << (2 * \n)) - 1)
     low_lane r8, r11
     requantize \n, 0
@@ -196,10 +209,30 @@ tt_swar_tile_\n:
     requantize \n, 5
     .endif
 
-    ldr r2, [sp, #FRAME_JOB]
-    ldr r3, [r2, #JOB_CLIP]
+    ldr r3, [sp, #FRAME_Y_STEP]
+    adds r1, r1, r3
+    str r1, [sp, #FRAME_Y]
+    ldr r3, [sp, #FRAME_CLIP]
     cmp r3, #0
-    beq .Lcounted_\n
+    bne .Lclip_\n
+.Lnext_\n:
+    ldr r3, [sp, #FRAME_PIXELS]
+    subs r3, #1
+    str r3, [sp, #FRAME_PIXELS]
+    beq .Ldone_\n
+    b .Lpixel_\n
+.Ldone_\n:
+    ldr r2, [sp, #FRAME_JOB]
+    str r1, [r2, #JOB_Y]
+    add sp, #36
+    pop {r4-r7}
+    mov r8, r4
+    mov r9, r5
+    mov r10, r6
+    mov r11, r7
+    pop {r4-r7, pc}
+.Lclip_\n:
+    ldr r2, [sp, #FRAME_JOB]
     ldr r4, [r2, #JOB_CLIP_AT]
     ldr r5, [r2, #JOB_CLIP_STEP]
     adds r5, r4
@@ -213,27 +246,15 @@ tt_swar_tile_\n:
     orrs r5, r7
     strb r5, [r3]
     lsrs r7, r7, #8
-    beq .Lcounted_\n
+    beq .Lnext_\n
     ldrb r5, [r3, #1]
     orrs r5, r7
     strb r5, [r3, #1]
-.Lcounted_\n:
-    ldr r3, [r2, #JOB_PIXELS]
-    subs r3, #1
-    str r3, [r2, #JOB_PIXELS]
-    beq .Ldone_\n
-    b .Lpixel_\n
-.Ldone_\n:
-    add sp, #8
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    b .Lnext_\n
     .if \n > 2
     rare_pair \n, 4, 5, r10, lr
     .endif
+    .ltorg
     .size tt_swar_tile_\n, . - tt_swar_tile_\n
     .endm
 

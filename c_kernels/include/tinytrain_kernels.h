@@ -420,8 +420,8 @@ typedef struct {
  * w - delta saturates at +-127; what has delta 0 stays as it is. step_mantissa is 0 (nothing moves)
  * or in [2^14, 2^15).
  *
- * d: [kernel_h,kernel_w,channels] int32, reused for each o; with rate NULL it is
- * [out_c,kernel_h,kernel_w,channels] and receives all sums. The builder limits dy so that a row's
+ * d: [kernel_h,kernel_w,channels] int32, reused for each o, or what a target packs; with rate NULL it is
+ * [out_c,kernel_h,kernel_w,channels], receives all sums, and has that scratch behind it. The builder limits dy so that a row's
  * sum fits int32, and chooses row_shift so that out_h * ((|row's sum| >> row_shift) + 1) does. */
 void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
     tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,

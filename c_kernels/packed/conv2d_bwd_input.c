@@ -1,24 +1,9 @@
-/* Gradient of a convolution's input: 1x1 kernels four pixels, of a single one four channels at a time. */
+/* Gradient of a convolution's input: 1x1 kernels some pixels, of a single one four channels at a time. */
 #include "tt_gradient.h"
 #include "tt_plain.h"
 #include "tt_tile.h"
 
-#define COLUMNS 16 /* input channels at a time: 256 bytes of sums on the stack */
-
-/* `rows` pixels of dx. */
-static void tile_pixels(const tt_conv2d_bwd_input_params *p, const int32_t *g, const int8_t *w,
-    int32_t rows, tt_grad_writer *writer) {
-    int32_t in_c = p->window.in_c, first = writer->written;
-    int32_t sums[COLUMNS * TT_TILE_ROWS];
-    tt_grad_reserve(writer, rows * in_c);
-    for (int32_t i = 0; i < in_c; i += COLUMNS) {
-        tt_tile tile = {in_c, p->window.out_c, tt_min(COLUMNS, in_c - i)};
-        tt_gradient_tile(g, w + i, &tile, sums);
-        for (int32_t r = 0; r < rows; r++) {
-            tt_grad_put(writer, first + r * in_c + i, 1, sums + r, TT_TILE_ROWS, tile.count);
-        }
-    }
-}
+#define CHANNELS 64 /* of a single pixel at a time: 256 bytes of sums on the stack */
 
 /* What of a single pixel's gradient is not 0, each with the index of its weights; returns how many,
  * made even. */
@@ -45,9 +30,9 @@ static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     tt_span span = tt_channels_take(part, p->window.in_c);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
     int32_t n = pack_factors(p, dy->mantissa, scale, scratch);
-    int32_t sums[COLUMNS * TT_TILE_ROWS];
-    for (int32_t i = span.first; i < span.last; i += COLUMNS * TT_TILE_ROWS) {
-        int32_t count = tt_min(COLUMNS * TT_TILE_ROWS, span.last - i);
+    int32_t sums[CHANNELS];
+    for (int32_t i = span.first; i < span.last; i += CHANNELS) {
+        int32_t count = tt_min(CHANNELS, span.last - i);
         tt_gradient_row(scratch, n, w + i, count >> 2, sums);
         tt_grad_push(&writer, sums, count);
     }
@@ -68,11 +53,13 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     tt_span span = tt_part_take(part, win->in_h * win->in_w);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
     const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
-    for (int32_t at = span.first; at < span.last; at += TT_TILE_ROWS) {
-        int32_t rows = tt_min(TT_TILE_ROWS, span.last - at);
-        tt_scale_pixels(p, g, scale, rows, scratch);
-        tile_pixels(p, scratch, w, rows, &writer);
-        g += rows * win->out_c;
+    for (int32_t at = span.first; at < span.last;) {
+        tt_tile tile = tt_tile_of(p, span.last - at);
+        tt_scale_pixels(p, &tile, g, scale, scratch);
+        tt_grad_reserve(&writer, tile.filled * win->in_c);
+        tt_gradient_tile(&tile, scratch, w, &writer, at * win->in_c, win->in_c);
+        g += tile.filled * win->out_c;
+        at += tile.filled;
     }
     tt_grad_pause(&writer, part);
 }

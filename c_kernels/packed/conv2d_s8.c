@@ -12,37 +12,6 @@ static void run(tt_swar_job *job, int32_t pairs) {
     }
 }
 
-static void copy(int8_t *to, const int8_t *from, int32_t n) {
-#if defined(__ARM_FEATURE_UNALIGNED)
-    for (; n >= 4; n -= 4, from += 4, to += 4) {
-        __builtin_memcpy(to, from, 4);
-    }
-#endif
-    for (; n > 0; n--) {
-        *to++ = *from++;
-    }
-}
-
-/* The window of a pixel as int8 [depth], the zero point where it is outside the map. */
-static void copy_window(
-    const tt_conv2d *p, const int8_t *x, int32_t out_y, int32_t out_x, int8_t *column) {
-    const tt_window *win = &p->window;
-    int32_t in_c = win->in_c, row = win->kernel_w * in_c;
-    tt_patch patch = tt_patch_of(win, out_y, out_x);
-    if (patch.rows < win->kernel_h || patch.columns < win->kernel_w) {
-        for (int32_t i = 0; i < win->kernel_h * row; i++) {
-            column[i] = (int8_t)p->in_zero;
-        }
-    }
-    x += patch.pixel * in_c;
-    column += patch.tap * in_c;
-    for (int32_t rows = patch.rows; rows > 0; rows--) {
-        copy(column, x, patch.columns * in_c);
-        x += win->in_w * in_c;
-        column += row;
-    }
-}
-
 /* What a call works on. */
 typedef struct {
     const tt_conv2d *p;
@@ -76,9 +45,9 @@ static int32_t pack_groups(const layer *l, int32_t first, int32_t *scratch) {
     for (int32_t n = 0; n < l->packing.groups && o + 1 < l->p->window.out_c; n++) {
         tt_swar_group *group = group_at(scratch, &l->packing, n);
         int32_t pairs = pairs_from(l, o);
-        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps,
-            l->bias != NULL ? l->bias + o : NULL);
-        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, 2 * pairs);
+        const int32_t *bias = l->bias != NULL ? l->bias + o : NULL;
+        tt_swar_pack(group, l->p, pairs, l->packing.depth, l->w + o * taps, taps, bias);
+        tt_swar_scales(group, l->p, l->multiplier + o, l->shift + o, bias, taps, 2 * pairs);
         o += 2 * pairs;
     }
     return o;
@@ -106,29 +75,78 @@ static void run_rows(const layer *l, int32_t *scratch) {
     }
 }
 
+/* depth bytes of one value */
+static void fill(int8_t *to, int8_t value, int32_t depth) {
+    int32_t first = tt_min(16, depth);
+    for (int32_t i = 0; i < first; i++) {
+        to[i] = value;
+    }
+    if (depth > first) { /* goes on with what it wrote before */
+        tt_copy_rows(to + first, 0, to, 0, depth - first, 1);
+    }
+}
+
+/* A window that lies partly outside the map; the zero point there. */
+static void copy_part(const layer *l, tt_patch patch, int8_t *to) {
+    const tt_window *win = &l->p->window;
+    int32_t in_c = win->in_c, row = win->kernel_w * in_c;
+    fill(to, (int8_t)l->p->in_zero, l->packing.depth);
+    if (patch.rows > 0 && patch.columns > 0) {
+        tt_copy_rows(to + patch.tap * in_c, row, l->x + patch.pixel * in_c, win->in_w * in_c,
+            patch.columns * in_c, patch.rows);
+    }
+}
+
+/* The windows of n pixels from (out_y, out_x) on as int8 [depth]; what lies behind one meets weights of
+ * 0. */
+static void copy_windows(const layer *l, int32_t out_y, int32_t out_x, int32_t n, int8_t *to) {
+    const tt_window *win = &l->p->window;
+    int32_t in_c = win->in_c, row = win->kernel_w * in_c, in_row = win->in_w * in_c;
+    int32_t top = tt_window_top(win, out_y), left = tt_window_left(win, out_x);
+    int32_t farthest = win->in_w - win->kernel_w;
+    if (top < 0 || top + win->kernel_h > win->in_h) {
+        farthest = -1; /* none is inside */
+    }
+    for (int32_t step = win->stride_w; n > 0; n--, left += step, to += l->packing.depth) {
+        if (left >= 0 && left <= farthest) {
+            const int8_t *from = l->x + top * in_row + left * in_c;
+            tt_copy_rows(to, row, from, in_row, row, win->kernel_h);
+        } else {
+            copy_part(l, tt_patch_of(win, out_y, out_x), to);
+        }
+        out_x++;
+    }
+}
+
+/* The groups that are packed, from channel o on, for n windows from pixel `pixel` on. */
+static void run_windows(const layer *l, int32_t *scratch, const int8_t *windows, int32_t o,
+    int32_t next, int32_t pixel, int32_t n) {
+    int32_t out_c = l->p->window.out_c, depth = l->packing.depth;
+    for (int32_t group = 0; o < next; group++) {
+        tt_swar_job job = job_of(l, o, group_at(scratch, &l->packing, group));
+        int32_t pairs = pairs_from(l, o);
+        job.x = windows;
+        job.x_step = depth;
+        job.pixels = n;
+        job.y += pixel * out_c;
+        job.clip_at += pixel * out_c;
+        run(&job, pairs);
+        o += 2 * pairs;
+    }
+}
+
 /* Any kernel: windows are copied. */
 static void run_columns(const layer *l, int32_t *scratch) {
     const tt_window *win = &l->p->window;
-    int32_t even = win->out_c & ~1;
-    int8_t *column = (int8_t *)group_at(scratch, &l->packing, l->packing.groups);
-    for (int32_t i = 0; i < l->packing.depth; i++) {
-        column[i] = 0; /* what lies behind the window meets weights of 0 */
-    }
+    int32_t even = win->out_c & ~1, most = l->packing.windows;
+    int8_t *windows = (int8_t *)group_at(scratch, &l->packing, l->packing.groups);
     for (int32_t o = 0, next; o < even; o = next) {
         next = pack_groups(l, o, scratch);
-        int32_t pixel = 0;
         for (int32_t y = 0; y < win->out_h; y++) {
-            for (int32_t x = 0; x < win->out_w; x++, pixel++) {
-                copy_window(l->p, l->x, y, x, column);
-                for (int32_t c = o, n = 0; c < next; n++) {
-                    tt_swar_job job = job_of(l, c, group_at(scratch, &l->packing, n));
-                    int32_t pairs = pairs_from(l, c);
-                    job.x = column;
-                    job.y += pixel * win->out_c;
-                    job.clip_at += pixel * win->out_c;
-                    run(&job, pairs);
-                    c += 2 * pairs;
-                }
+            for (int32_t x = 0, n; x < win->out_w; x += n) {
+                n = tt_min(most, win->out_w - x);
+                copy_windows(l, y, x, n, windows);
+                run_windows(l, scratch, windows, o, next, y * win->out_w + x, n);
             }
         }
     }
@@ -162,11 +180,13 @@ static int in_map(const tt_window *w) {
 void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
     const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch) {
     const tt_window *win = &p->window;
+    if (tt_fully_connected(win)) {
+        tt_fully_connected_s8(p, x, w, bias, multiplier, shift, y, clip, scratch);
+        return;
+    }
     layer l = {p, x, w, bias, multiplier, shift, y, clip, tt_packing_of(win)};
-    int32_t taps = win->kernel_h * win->kernel_w * win->in_c;
-    int rows = !l.packing.column && in_map(win) && ((uintptr_t)x & 3u) == 0u;
-    if (l.packing.pairs == 0 || win->out_c < 2 || tt_swar_too_small(w, win->out_c * taps) ||
-        (!rows && !l.packing.column)) {
+    int rows = l.packing.windows == 0 && in_map(win) && ((uintptr_t)x & 3u) == 0u;
+    if (l.packing.pairs == 0 || win->out_c < 2 || (!rows && l.packing.windows == 0)) {
         tt_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
     }

@@ -12,18 +12,18 @@ INLINE void sums_of(
     int32_t h0 = group->starts[1], h1 = group->starts[3], h2 = group->starts[5];
     do {
         uint32_t a = (uint32_t)x[0], b = (uint32_t)x[1];
-        uint32_t p = w[0] * a + w[1] * b + 0x8000u;
+        uint32_t p = w[0] * a + w[1] * b + TT_LANES;
         t0 += p;
-        h0 += (int32_t)p >> 16;
+        h0 += (int32_t)(p >> 16);
         if (pairs > 1) {
-            p = w[2] * a + w[3] * b + 0x8000u;
+            p = w[2] * a + w[3] * b + TT_LANES;
             t1 += p;
-            h1 += (int32_t)p >> 16;
+            h1 += (int32_t)(p >> 16);
         }
         if (pairs > 2) {
-            p = w[4] * a + w[5] * b + 0x8000u;
+            p = w[4] * a + w[5] * b + TT_LANES;
             t2 += p;
-            h2 += (int32_t)p >> 16;
+            h2 += (int32_t)(p >> 16);
         }
         w += 2 * pairs;
         x += 2;

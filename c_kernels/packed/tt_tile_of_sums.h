@@ -15,16 +15,16 @@ INLINE void tile(tt_swar_job *job, int32_t pairs) {
         TT_UNROLLED
         for (int32_t c = 0; c < 2 * pairs; c++) {
             const tt_swar_scale *s = &job->group->scales[c];
-            int32_t a = sums[c] >> s->pre;
+            int32_t a = tt_swar_part(s, sums[c]);
             if (a == (int16_t)a) {
-                int32_t low = a * s->multiplier + s->low, high = low + s->width;
-                if ((low ^ high) >> 21 != 0) {
+                int32_t low = a * s->multiplier + s->low;
+                if (tt_swar_open(s, low)) {
                     a = tt_swar_exact(job, c, sums[c]);
                     kept &= a < 256 ? ~0u : ~(1u << c);
                     job->y[c] = (int8_t)a;
                     continue;
                 }
-                a = low >> 21;
+                a = low >> TT_UNIT;
                 if (a == (int8_t)a) {
                     job->y[c] = (int8_t)a;
                     continue;

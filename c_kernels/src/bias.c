@@ -1,6 +1,6 @@
 /* The gradient of a bias: the sum of the output gradient over all pixels. */
+#include "tt_gradient.h"
 #include "tt_optimizer.h"
-#include "tt_part.h"
 
 int32_t tt_bias_bwd_scratch(const tt_bias_bwd_params *p) {
     return 4 * p->channels;
@@ -30,11 +30,7 @@ static int sum_pixels(const tt_bias_bwd_params *p, const tt_grad *dy, int32_t *d
         d[o] = 0;
     }
     const tt_mantissa *g = dy->mantissa + span.first * p->channels;
-    for (int32_t pixel = span.first; pixel < span.last; pixel++) {
-        for (int32_t o = 0; o < p->channels; o++) {
-            d[o] = TT_ASSERT_RANGE((tt_wide)d[o] + *g++);
-        }
-    }
+    tt_pixel_sums(g, span.last - span.first, p->channels, d);
     return span.last == p->pixels;
 }
 

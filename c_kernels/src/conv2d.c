@@ -48,6 +48,10 @@ int32_t tt_conv2d_next_sums(const tt_conv2d *p, tt_patch patch, const int8_t *x,
 void tt_conv2d_s32(
     const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias, int32_t *y) {
     const tt_window *win = &p->window;
+    if (tt_fully_connected(win)) {
+        tt_fully_connected_s32(p, x, w, bias, y);
+        return;
+    }
     int32_t sums[4];
     for (int32_t out_y = 0; out_y < win->out_h; out_y++) {
         for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
@@ -122,10 +126,6 @@ void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_gra
     tt_grad_pause(&writer, part);
 }
 
-int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
-    return 4 * p->window.kernel_h * p->window.kernel_w * p->channels;
-}
-
 /* Output channels one after the other, each tap by tap: a part may end between any two. */
 typedef struct {
     int32_t o, tap; /* the next */
@@ -178,9 +178,9 @@ static void update_row_by_row(const tt_conv2d_bwd_weight_params *p, const tt_gra
     }
 }
 
-void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
-    tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
-    int8_t *fraction, int32_t *d, tt_part *part) {
+void tt_conv2d_bwd_weight_plain(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
+    const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
+    int8_t *w, int8_t *fraction, int32_t *d, tt_part *part) {
     const tt_window *win = &p->window;
     if (rate != NULL && p->row_shift == 0 && tt_fully_connected(win)) {
         update_row_by_row(p, dy, x, rate, step_mantissa, step_exponent, w, fraction, part);

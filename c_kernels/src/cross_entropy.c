@@ -1,6 +1,7 @@
 /* Softmax cross-entropy and its gradient in 32-bit arithmetic. */
 #include "tt_exponential.h"
 #include "tt_gradient.h"
+#include "tt_plain.h"
 
 #define LOSS_BITS 20    /* of the loss */
 #define LN_2_Q20 726817 /* ln(2) * 2^20 */
@@ -16,21 +17,14 @@ typedef struct {
     int32_t powers;
 } exp_sum;
 
-/* Up to 2^12 exponentials of 2^29 are 41 bits: added in two halves. */
-static exp_sum sum_of(const int32_t *exps, int32_t n) {
-    uint32_t low = 0, high = 0;
-    for (int32_t i = 0; i < n; i++) {
-        low += (uint32_t)exps[i] & 0xffffu;
-        high += (uint32_t)exps[i] >> 16;
+static exp_sum normalized(tt_sum64 sum) {
+    exp_sum normal = {sum.low, 0};
+    for (uint32_t high = sum.high; high != 0u || (normal.value >> (EXP_BITS + 1)) != 0u;
+        high >>= 1) {
+        normal.value = (normal.value >> 1) | (high << 31);
+        normal.powers++;
     }
-    high += low >> 16;
-    low &= 0xffffu;
-    int32_t powers = 0;
-    while ((high >> powers) >= (1u << (EXP_BITS + 1 - 16))) {
-        powers++;
-    }
-    exp_sum sum = {(high << (16 - powers)) | (low >> powers), powers};
-    return sum;
+    return normal;
 }
 
 /* ln(sum) in units of 2^-20; |error| <= 4.1e-5, relative error 7e-4. */
@@ -50,29 +44,49 @@ static int32_t loss_of(int32_t distance, exp_sum sum) {
     return distance * (1 << up) + rest;
 }
 
+/* The smallest shift that makes a magnitude fit, looked for from `shift` on. */
+static inline int32_t shift_of(int32_t limit, int32_t magnitude, int32_t shift) {
+    while (!tt_grad_fits(limit, magnitude, shift)) {
+        shift++;
+    }
+    while (shift > 0 && tt_grad_fits(limit, magnitude, shift - 1)) {
+        shift--;
+    }
+    return shift;
+}
+
+/* The gradient is probability - 1 at the label, written as minus the sum of the others: none of them is
+ * larger, so that sum alone says by how much all are shifted. The shift is guessed before, nearly
+ * always right. */
+static void write_gradient(
+    const tt_cross_entropy *p, const int32_t *exps, exp_sum sum, int32_t label, tt_grad *d_logits) {
+    uint32_t reciprocal = tt_reciprocal_of_total(sum.value);
+    int32_t own = tt_mul_shift16(exps[label], reciprocal) >> sum.powers;
+    int32_t others = (1 << EXP_BITS) - own, shift, next = EXP_BITS + 1 - TT_GRADIENT_BITS;
+    do {
+        shift = shift_of(p->limit, others, next);
+        others =
+            tt_probabilities(exps, p->classes, reciprocal, sum.powers, shift, d_logits->mantissa);
+        others -= own;
+        next = shift_of(p->limit, others, shift);
+    } while (next != shift);
+    d_logits->mantissa[label] = tt_grad_cut(-others, label, 0, shift);
+    d_logits->exponent = shift - EXP_BITS;
+    if (shift == 0) { /* the largest may be small */
+        tt_grad_writer writer = tt_grad_begin(d_logits, p->limit, -EXP_BITS);
+        writer.written = p->classes;
+        tt_grad_end(&writer);
+    }
+}
+
 void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums,
     const int32_t *multiplier, const int8_t *shift, int32_t label, tt_grad *d_logits, int32_t *loss,
     int32_t *scratch) {
-    int32_t largest = INT32_MIN;
-    for (int32_t c = 0; c < p->classes; c++) {
-        scratch[c] = tt_requantize_s32(sums[c], multiplier[c], shift[c]);
-        largest = tt_max(largest, scratch[c]);
-    }
+    int32_t largest = tt_requantize_row(sums, multiplier, shift, p->classes, scratch);
     int32_t distance = largest - scratch[label];
-    for (int32_t c = 0; c < p->classes; c++) {
-        scratch[c] = tt_exp_minus(largest - scratch[c]);
-    }
-    exp_sum sum = sum_of(scratch, p->classes);
+    tt_sum64 total;
+    tt_exponentials(scratch, p->classes, largest, &total);
+    exp_sum sum = normalized(total);
     *loss = loss_of(distance, sum);
-
-    uint32_t reciprocal = tt_reciprocal_of_total(sum.value);
-    int32_t others = 0;
-    for (int32_t c = 0; c < p->classes; c++) {
-        scratch[c] = tt_mul_shift16(scratch[c], reciprocal) >> sum.powers;
-        others += c == label ? 0 : scratch[c];
-    }
-    scratch[label] = -others;
-    tt_grad_writer writer = tt_grad_begin(d_logits, p->limit, -EXP_BITS);
-    tt_grad_push(&writer, scratch, p->classes);
-    tt_grad_end(&writer);
+    write_gradient(p, scratch, sum, label, d_logits);
 }

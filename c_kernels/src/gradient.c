@@ -109,33 +109,51 @@ void tt_grad_pause(tt_grad_writer *writer, tt_part *part) {
     }
 }
 
+/* The last elements, whose bits do not fill a byte. */
+static uint32_t clip_rest(const tt_mantissa *from, uint32_t bits, tt_mantissa *to, int32_t n) {
+    uint32_t seen = 0;
+    for (; n > 0; n--, bits >>= 1) {
+        int32_t kept = *from++ & -(int32_t)(bits & 1u);
+        *to++ = (tt_mantissa)kept;
+        seen |= (uint32_t)(kept ^ (kept >> 31));
+    }
+    return seen;
+}
+
+/* Bring n mantissas under a limit. `seen` has as many bits as the largest of v and -v - 1. */
+static void renormalize(tt_grad *grad, int32_t n, uint32_t seen, int32_t limit, int32_t exponent) {
+    tt_grad_writer writer = tt_grad_begin(grad, limit, exponent);
+    if (limit != TT_MANTISSA_MAX) { /* some may not fit */
+        for (int32_t i = 0; i < n; i++) {
+            tt_grad_push_one(&writer, grad->mantissa[i]);
+        }
+    } else if (seen > (uint32_t)limit >> 1) { /* as they should be */
+        grad->exponent = exponent;
+        return;
+    }
+    writer.written = n;
+    tt_grad_end(&writer);
+}
+
 void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *clip, tt_grad *dx,
     tt_part *part) {
     tt_span span = tt_part_take(part, p->size);
-    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent, part);
     const tt_mantissa *from = dy->mantissa; /* dx may be dy */
     tt_mantissa *to = dx->mantissa;
-    int32_t shift = writer.shift, limit = p->limit;
-    uint32_t bits =
-        span.first < span.last ? (uint32_t)clip[span.first >> 3] >> (span.first & 7) : 0;
-    for (int32_t i = span.first; i < span.last; i++, bits >>= 1) {
-        if ((i & 7) == 0) {
-            bits = clip[i >> 3];
-        }
-        int32_t kept = from[i] & -(int32_t)(bits & 1u);
-        if (shift == 0 && tt_abs(kept) <= limit) {
-            to[i] = (tt_mantissa)kept;
-        } else if (tt_grad_fits(limit, tt_abs(kept), shift)) {
-            to[i] = tt_grad_cut(kept, i, 0, shift);
-        } else {
-            int32_t sum = kept;
-            writer.written = i;
-            tt_grad_push(&writer, &sum, 1);
-            shift = writer.shift;
-        }
+    uint32_t seen = part != NULL ? (uint32_t)part->shift : 0;
+    /* whole bytes, also of a part: what is done twice stays the same */
+    int32_t first = span.first & ~7, whole = p->size & ~7, last = tt_min(span.last + 7, whole) & ~7;
+    seen |= tt_clip_mantissas(from + first, clip + (first >> 3), to + first, (last - first) >> 3);
+    if (span.last > whole) {
+        seen |= clip_rest(from + whole, clip[whole >> 3], to + whole, p->size - whole);
     }
-    writer.written = span.last;
-    tt_grad_pause(&writer, part);
+    int done = part == NULL || part->at == 0;
+    if (done) {
+        renormalize(dx, p->size, seen, p->limit, dy->exponent);
+    }
+    if (part != NULL) {
+        part->shift = done ? 0 : (int32_t)seen;
+    }
 }
 
 /* By how many bits mantissas are shifted up before they are aligned: what 32 bits have room for. */

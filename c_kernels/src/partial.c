@@ -3,8 +3,6 @@
 #include "tt_gradient.h"
 #include "tt_tile.h"
 
-#define COLUMNS 8 /* input channels at a time: 128 bytes of sums on the stack */
-
 /* Parts of the scratch memory, in bytes. */
 typedef struct {
     int32_t weights, outputs, bits;
@@ -64,48 +62,42 @@ void tt_conv2d_s8__partial(const tt_conv2d_partial *p, const int16_t *index, con
     }
 }
 
-/* What one group of four pixels works on. */
+/* Some pixels' gradients of the outputs, and where those of the inputs go. */
 typedef struct {
     const int32_t *g;
+    tt_tile tile;
     tt_grad_writer *writer;
-    int32_t first; /* mantissa of the first pixel */
-    int32_t rows, in_c, out_c;
+    int32_t first; /* mantissa */
+    int32_t in_c;
 } pixels;
 
-/* The sums of `count` <= COLUMNS columns of weights, which lie `stride` apart. */
-static void column_sums(
-    const pixels *at, const int8_t *w, int32_t stride, int32_t count, int32_t *sums) {
-    tt_tile tile = {stride, at->out_c, count};
-    tt_gradient_tile(at->g, w, &tile, sums);
+/* Of n input channels from `first` on, whose weights are at w, those of an output `stride` apart. */
+static void some_channels(
+    const pixels *at, const int8_t *w, int32_t stride, int32_t n, int32_t first) {
+    tt_tile tile = at->tile;
+    tile.stride = stride;
+    tile.columns = n;
+    tt_gradient_tile(&tile, at->g, w, at->writer, at->first + first, at->in_c);
 }
 
-static void frozen_columns(const pixels *at, const int8_t *w, int32_t from, int32_t to) {
-    int32_t sums[COLUMNS * TT_TILE_ROWS];
-    for (; from < to; from += COLUMNS) {
-        int32_t count = tt_min(COLUMNS, to - from);
-        column_sums(at, w + from, at->in_c, count, sums);
-        for (int32_t r = 0; r < at->rows; r++) {
-            int32_t index = at->first + r * at->in_c + from;
-            tt_grad_put(at->writer, index, 1, sums + r, TT_TILE_ROWS, count);
+/* Frozen and trained channels in turn, as many as lie side by side. */
+static void all_channels(
+    const pixels *at, const int8_t *w, const int8_t *trained, int32_t taken, const int16_t *index) {
+    int32_t next = 0;
+    for (int32_t i = 0, n; i < taken; i += n) {
+        int32_t first = tt_channel_of(index, i);
+        for (n = 1; i + n < taken && tt_channel_of(index, i + n) == first + n;) {
+            n++;
         }
+        some_channels(at, w + next, at->in_c, first - next, next);
+        some_channels(at, trained + i, taken, n, first);
+        next = first + n;
     }
-}
-
-static void trained_columns(
-    const pixels *at, const int8_t *trained, int32_t taken, const int16_t *index) {
-    int32_t sums[COLUMNS * TT_TILE_ROWS];
-    for (int32_t from = 0; from < taken; from += COLUMNS) {
-        int32_t count = tt_min(COLUMNS, taken - from);
-        column_sums(at, trained + from, taken, count, sums);
-        for (int32_t c = 0; c < count; c++) {
-            int32_t to = at->first + tt_channel_of(index, from + c);
-            tt_grad_put(at->writer, to, at->in_c, sums + c * TT_TILE_ROWS, 1, at->rows);
-        }
-    }
+    some_channels(at, w + next, at->in_c, at->in_c - next, next);
 }
 
 int32_t tt_conv2d_bwd_input__partial_scratch(const tt_conv2d_partial_bwd_input *p) {
-    return 4 * TT_TILE_ROWS * p->gradient.window.out_c;
+    return tt_tile_bytes(p->gradient.window.out_c);
 }
 
 void tt_conv2d_bwd_input__partial(const tt_conv2d_partial_bwd_input *p, const int16_t *index,
@@ -118,19 +110,14 @@ void tt_conv2d_bwd_input__partial(const tt_conv2d_partial_bwd_input *p, const in
     tt_grad_writer writer =
         tt_grad_resume(dx, gradient->limit, dy->exponent + gradient->exponent, part);
     const tt_mantissa *g = dy->mantissa + span.first * out_c;
-    for (int32_t pixel = span.first; pixel < span.last; pixel += TT_TILE_ROWS) {
-        int32_t rows = tt_min(TT_TILE_ROWS, span.last - pixel), next = 0;
-        pixels at = {scratch, &writer, writer.written, rows, in_c, out_c};
-        tt_scale_pixels(gradient, g, scale, rows, scratch);
-        tt_grad_reserve(&writer, rows * in_c);
-        trained_columns(&at, trained, p->taken, index);
-        for (int32_t i = 0; i < p->taken; i++) {
-            int32_t channel = tt_channel_of(index, i);
-            frozen_columns(&at, w, next, channel);
-            next = channel + 1;
-        }
-        frozen_columns(&at, w, next, in_c);
-        g += rows * out_c;
+    for (int32_t pixel = span.first; pixel < span.last;) {
+        tt_tile tile = tt_tile_of(gradient, span.last - pixel);
+        tt_scale_pixels(gradient, &tile, g, scale, scratch);
+        pixels at = {scratch, tile, &writer, pixel * in_c, in_c};
+        tt_grad_reserve(&writer, tile.filled * in_c);
+        all_channels(&at, w, trained, p->taken, index);
+        g += tile.filled * out_c;
+        pixel += tile.filled;
     }
     tt_grad_pause(&writer, part);
 }

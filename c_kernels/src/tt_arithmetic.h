@@ -42,17 +42,13 @@ static inline int32_t tt_wrap_add(int32_t a, int32_t b) {
 /* floor((a * b + 2^30) / 2^31) for b >= 0: gemmlowp's SaturatingRoundingDoublingHighMul. */
 static inline int32_t tt_mul_high(int32_t a, int32_t b) {
 #if TT_NARROW
-    uint32_t al = (uint32_t)a & 0xffffu, bl = (uint32_t)b & 0xffffu;
-    int32_t ah = a >> 16, bh = b >> 16;
-    uint32_t low = al * bl;
-    int32_t mid_a = ah * (int32_t)bl;
-    uint32_t mid_b = al * (uint32_t)bh; /* b >= 0: below 2^31 */
-    uint32_t carry = (low >> 16) + ((uint32_t)mid_a & 0xffffu) + (mid_b & 0xffffu);
-    int32_t high = ah * bh + (mid_a >> 16) + (int32_t)(mid_b >> 16) + (int32_t)(carry >> 16);
-    uint32_t rest = (carry << 16) | (low & 0xffffu);
-    uint32_t rounded = rest + (1u << 30);
-    high += rounded < rest;
-    return (int32_t)(((uint32_t)high << 1) | (rounded >> 31));
+    /* Signed halves: their products are within +-(2^30 - 2^15), but for al * bh down to -2^30, and for
+     * ah * bl = +-2^30 where |ah| = 2^15; then al, and with it al * bh, has the other sign of ah, and
+     * al * bl that of ah. So no sum leaves 32 bits. */
+    int32_t al = (int16_t)a, ah = (a >> 16) - (al >> 31);
+    int32_t bl = (int16_t)b, bh = (b >> 16) - (bl >> 31);
+    int32_t middle = ah * bl + al * bh + ((al * bl) >> 16);
+    return (int32_t)(2u * (uint32_t)(ah * bh) + (uint32_t)(((middle >> 14) + 1) >> 1));
 #else
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 #endif
@@ -90,7 +86,11 @@ static inline int32_t tt_requantize_s32(int32_t x, int32_t multiplier, int32_t s
     if (shift > 0) {
         return tt_mul_high((int32_t)((uint32_t)x << shift), multiplier);
     }
-    return tt_round_shift(tt_mul_high(x, multiplier), -shift);
+    int32_t product = tt_mul_high(x, multiplier); /* > -2^31, < 2^31 - 1 */
+    if (shift == 0) {
+        return product;
+    }
+    return (((product + (product >> 31)) >> (-shift - 1)) + 1) >> 1; /* as tt_round_shift */
 }
 
 /* x / 2^n toward zero; exact composition: shifting by a, then by b, is shifting by a + b. */

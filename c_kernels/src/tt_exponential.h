@@ -2,7 +2,7 @@
 #ifndef TT_EXPONENTIAL_H
 #define TT_EXPONENTIAL_H
 
-#include "tt_arithmetic.h"
+#include "tt_sum64.h"
 
 #define LOGIT_BITS 12               /* fraction bits of a logit */
 #define EXP_BITS 29                 /* of an exponential and of a probability */
@@ -39,19 +39,27 @@ static inline uint32_t tt_ln_factor(uint32_t x) {
 static inline uint32_t tt_reciprocal_of_total(uint32_t total) {
     uint32_t d = total >> (EXP_BITS + 1 - 16);
 #if TT_NARROW
-    uint32_t quotient = 0, rest = 1u << 15; /* of 17 bits at most: those above would be 0 */
-    for (int32_t bit = 16; bit >= 0; bit--) {
-        quotient <<= 1;
-        if (rest >= d) {
-            rest -= d;
-            quotient++;
-        }
-        rest <<= 1;
-    }
-    return quotient;
+    /* A line within 1/17, then two steps of Newton's, q = q + q * (1 - q * d / 2^31), which end at most one
+     * below (tests/kernels/test_arithmetic.py has all d). q < 2^17 and |rest| <= 2^31 / 17, 2^31 / 288. */
+    uint32_t q = 92521u - ((61681u * d) >> 16);
+    int32_t rest = (int32_t)((1u << 31) - q * d);
+    q += (uint32_t)(((int32_t)q * (rest >> 13)) >> 18);
+    rest = (int32_t)((1u << 31) - q * d);
+    q += (uint32_t)(((int32_t)q * (rest >> 8)) >> 23);
+    return q + ((1u << 31) - q * d >= d);
 #else
     return (1u << 31) / d;
 #endif
 }
+
+/* Rows of values, as the softmax needs them; armv6m has these functions in assembly. */
+
+/* x[c] = exp(x[c] - largest); their sum goes to *sum. n > 0 */
+void tt_exponentials(int32_t *x, int32_t n, int32_t largest, tt_sum64 *sum);
+
+/* m[c] = a mantissa of p = (exps[c] * reciprocal / 2^16) / 2^powers, cut by `shift` bits; returns the sum
+ * of all p. n > 0 */
+int32_t tt_probabilities(const int32_t *exps, int32_t n, uint32_t reciprocal, int32_t powers,
+    int32_t shift, tt_mantissa *m);
 
 #endif

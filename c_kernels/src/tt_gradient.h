@@ -35,6 +35,16 @@ void tt_grad_put(tt_grad_writer *writer, int32_t index, int32_t index_step, cons
 int32_t tt_grad_store(const tt_grad_writer *writer, int32_t index, int32_t index_step,
     const int32_t *sums, int32_t step, int32_t n);
 
+/* Copy 8 * bytes mantissas, 0 where a clip bit is 0; `from` may be `to`, both are aligned to 4. Of what is left
+ * returns a number of as many bits as the largest of v and -v - 1 has. */
+uint32_t tt_clip_mantissas(
+    const tt_mantissa *from, const uint8_t *clip, tt_mantissa *to, int32_t bytes);
+
+/* d[o] += sum over pixels of dy[o]. */
+void tt_pixel_sums(const tt_mantissa *dy, int32_t pixels, int32_t channels, int32_t *d);
+
+#define TT_MANTISSA_MAX ((1 << (TT_GRADIENT_BITS - 1)) - 1)
+
 #if TT_GRADIENT_BITS == 16
 
 /* Whether a sum of this magnitude fits the limit after a shift. */

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emulation.counting import Mark
 from emulation.emulators import Emulator, pico_command
 from emulation.scripts import TIMED_OUT, Result, run
 from emulation.serving import serve, served
@@ -22,6 +23,7 @@ from emulation.targets import BedError, Target, cache_dir, find, targets
 __all__ = [
     "TIMED_OUT",
     "BedError",
+    "Mark",
     "Result",
     "Target",
     "cache_dir",

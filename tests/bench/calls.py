@@ -1,8 +1,9 @@
 """Kernel calls on emulated boards: a native module of the kernels, compiled as for a model.
 
 A call travels as an image: the kernel's index, which of its arguments are addresses, the arguments,
-then what they point to. The board runs it in place; afterwards it says what it cost and the CRC of
-all but scratch, which the same call on this machine must have too.
+then what they point to. The board runs it in place, between two marks at which the emulator notes
+what native code has cost so far (tt_mark.h), and says the CRC of all but scratch, which the same
+call on this machine must have too.
 """
 
 from __future__ import annotations
@@ -17,18 +18,27 @@ from typing import Any
 import drive
 import numpy as np
 
-from tinytrain.backend.kernel_sources import compact_sources, include_dirs, kernel_sources
+from tinytrain.backend.kernel_sources import (
+    PLAIN,
+    SPEED,
+    compact_sources,
+    include_dirs,
+    kernel_sources,
+)
 from tinytrain.backend.natmod import build_natmod
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import Library
 from tinytrain.resources import mpy_module_dir
 
+MARK_H = Path(__file__).parent
 SCRATCH = ("scratch", "d")
-ROMFS_BYTES = 240_000
+CANARY = 64  # bytes behind scratch
+ROMFS_BYTES = 240_000  # that the smallest board's memory holds besides
 
 BINDING = """
 #include "py/dynruntime.h"
 #include "tinytrain.h"
+#include "tt_mark.h"
 
 static uint32_t call(uint32_t which, const uintptr_t *a) {
     switch (which) {
@@ -45,7 +55,10 @@ static mp_obj_t run_image(mp_obj_t image) {
     for (uint32_t i = 0; i < 16u; i++) {
         a[i] = words[2u + i] + ((words[1] >> i & 1u) != 0u ? (uintptr_t)b.buf : 0u);
     }
-    return mp_obj_new_int_from_uint(call(words[0], a));
+    TT_MARK;
+    uint32_t result = call(words[0], a);
+    TT_MARK;
+    return mp_obj_new_int_from_uint(result);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(run_obj, run_image);
 
@@ -63,14 +76,7 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
 
 SCRIPT = """
 import binascii, gc, tinykernels
-counting = {pico}
-if counting:
-    from machine import mem32
-    def counted():
-        return [mem32[0x4f000000 + 4 * i] & 0xffffffff for i in range(3)]
-    mem32[0x4f000000] = 1
-    tinykernels.run(bytearray(b"\\xff\\xff\\xff\\xff" + bytes(68)))  # no kernel
-    around = counted()
+tinykernels.run(bytearray(b"\\xff\\xff\\xff\\xff" + bytes(68)))  # no kernel
 with open("/rom/calls.bin", "rb") as f:
     head = bytearray(8)
     while f.readinto(head):
@@ -78,17 +84,16 @@ with open("/rom/calls.bin", "rb") as f:
         checked = int.from_bytes(head[4:], "little")
         image = bytearray(size)
         f.readinto(image)
-        if counting:
-            mem32[0x4f000000] = 1
-        if {really}:
-            tinykernels.run(image)
-        counts = counted() if counting else []
-        if counting and {really}:
-            counts[:2] = [n - m for n, m in zip(counts, around)][:2]
-        print(binascii.crc32(memoryview(image)[:checked]), *counts)
+        tinykernels.run(image)
+        crc = binascii.crc32(memoryview(image)[:checked])
+        print(binascii.crc32(memoryview(image)[-{canary}:], crc))
         image = None
         gc.collect()
 """
+
+
+class WrongResult(Exception):
+    """A board computed something else than this machine."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Image:
-    """A call in memory; the first `checked` bytes are compared. at: offset of each argument."""
+    """A call in memory; the first `checked` bytes are compared, and those that lie behind scratch,
+    which nobody may touch. at: offset of each argument."""
 
     memory: bytes
     checked: int
@@ -138,7 +144,8 @@ def make_image(compiled: Library, index: int, call: Call) -> Image:
         words[2 + i] = at[i] = seen[id(arg)]
     memory[: 4 * len(words)] = np.array(words, np.uint32).tobytes()
     end = len(memory) if checked is None else checked
-    return Image(bytes(memory + bytes(-len(memory) % 4)), end, tuple(at))
+    memory += bytes(-len(memory) % 4) + bytes([0xA5] * CANARY)
+    return Image(bytes(memory), end, tuple(at))
 
 
 def expected_crc(compiled: Library, call: Call, image: Image) -> int:
@@ -155,11 +162,14 @@ def expected_crc(compiled: Library, call: Call, image: Image) -> int:
     if function.in_parts and len(args) == len(function.parameters):
         args[-1] = None  # once for all: at the end the part is what it was at first
     compiled.call(call.kernel, *args)
-    return zlib.crc32(raw[: image.checked])
+    return zlib.crc32(raw[-CANARY:], zlib.crc32(raw[: image.checked]))
 
 
-def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> None:
-    """tinykernels.mpy for an architecture, of these kernels."""
+def build_module(
+    board: str, kernels: Sequence[str], bits: int, out: Path, *, plain: bool = False
+) -> None:
+    """tinykernels.mpy for a board, of these kernels. plain: the portable C at -O2."""
+    row = drive.find(board)
     cases = []
     for index, name in enumerate(kernels):
         function = declarations().function(name)
@@ -176,42 +186,35 @@ def build_module(target: str, kernels: Sequence[str], bits: int, out: Path) -> N
     with tempfile.TemporaryDirectory() as work:
         binding = Path(work) / "tinykernels.c"
         binding.write_text(BINDING % "\n".join(cases))
-        sources = kernel_sources(target)
+        optimize = PLAIN if plain else SPEED
+        sources = kernel_sources(row.arch, optimize, row.core)
         build_natmod(
             [binding, mpy_module_dir() / "runtime.c", *sources],
-            include_dirs(),
-            target,
+            [MARK_H, *include_dirs()],
+            row.arch,
             out,
             Path(work) / "work",
-            compact=[binding, *compact_sources(target)],
+            compact=[binding, *compact_sources(row.arch, optimize, row.core)],
+            core=row.core,
             defines=[f"TT_GRADIENT_BITS={bits}"],
         )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the board made of a call. cycles, insns, stack: on the pico."""
+    """What the board made of a call. cycles: 0 where they are unknown."""
 
     crc: int
-    cycles: int = 0
-    insns: int = 0
-    stack: int = 0
+    insns: int
+    cycles: int
 
 
 def run_calls(
-    board: str, module: Path, images: Sequence[Image], *, really: bool = True, timeout: float = 600
-) -> tuple[list[Outcome], dict[str, int]]:
-    """Run the calls one after the other on fresh boards; and what the boards counted in all.
-
-    really: False to do everything but the calls, for what that alone costs.
-    """
-    outcomes: list[Outcome] = []
-    counts: dict[str, int] = {}
-    for batch in batches(images):
-        found, more = run_batch(board, module, batch, really, timeout)
-        outcomes += found
-        counts = {key: counts.get(key, 0) + n for key, n in more.items()}
-    return outcomes, counts
+    board: str, module: Path, images: Sequence[Image], *, timeout: float = 600
+) -> list[Outcome]:
+    """Run the calls one after the other, on fresh boards."""
+    found = (run_batch(board, module, batch, timeout) for batch in batches(images))
+    return [outcome for batch in found for outcome in batch]
 
 
 def batches(images: Sequence[Image]) -> Iterator[list[Image]]:
@@ -225,18 +228,24 @@ def batches(images: Sequence[Image]) -> Iterator[list[Image]]:
     yield batch
 
 
-def run_batch(
-    board: str, module: Path, images: Sequence[Image], really: bool, timeout: float
-) -> tuple[list[Outcome], dict[str, int]]:
+def run_batch(board: str, module: Path, images: Sequence[Image], timeout: float) -> list[Outcome]:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, script = Path(name), SCRIPT.format(canary=CANARY)
         with (folder / "calls.bin").open("wb") as file:
             for image in images:
                 file.write(np.array([len(image.memory), image.checked], np.uint32).tobytes())
                 file.write(image.memory)
-        script = SCRIPT.format(pico=board == "pico", really=really)
         result = drive.run(board, script, put=[module], romfs=folder, count=True, timeout=timeout)
     if result.returncode:
         raise RuntimeError(f"{board}: {result.stderr}")
-    lines = [list(map(int, line.split())) for line in result.stdout.splitlines()]
-    return [Outcome(crc & 0xFFFFFFFF, *rest) for crc, *rest in lines], result.counts
+    around, *costs = differences(result.marks)
+    return [
+        Outcome(int(crc) & 0xFFFFFFFF, cost.insns - around.insns, cost.cycles - around.cycles)
+        for crc, cost in zip(result.stdout.split(), costs, strict=True)
+    ]
+
+
+def differences(marks: Sequence[drive.Mark]) -> list[drive.Mark]:
+    """From the first mark to the second, from the third to the fourth ..."""
+    pairs = zip(marks[::2], marks[1::2], strict=True)
+    return [drive.Mark(b.insns - a.insns, b.cycles - a.cycles) for a, b in pairs]

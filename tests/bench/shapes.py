@@ -1,18 +1,19 @@
 """The shapes that everybody is measured on, as kernel calls on fixed pseudo-random data.
 
-Gradients are int16 mantissas (the default), multipliers such that few outputs saturate.
+Gradients are int16 mantissas (the default) or int8, multipliers such that few outputs saturate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bench.calls import Call
 from tinytrain.kernels.library import grad_buffer, grad_bytes, library, rate_buffer
+from tinytrain.kernels.memory import gradient_bits, mantissa_bits
 from tinytrain.passes.fixed_point import multipliers
 
 Array = np.ndarray[Any, Any]
@@ -21,13 +22,14 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """A call and what its cost is divided by. targets: at most so much, by board."""
+    """A call and what its cost is divided by. bits: of gradients."""
 
     name: str
     what: str
     call: Call
     units: int
     unit: str = "MAC"
+    bits: int = 16
 
 
 def rng(name: str) -> np.random.Generator:
@@ -69,15 +71,24 @@ def forward(name: str, w: Params, depthwise: bool = False, clip: bool = False) -
     weights = int8(r, o * taps, -127)
     bias = r.integers(-2000, 2000, o).astype(np.int32)
     mask = np.zeros((outputs(w) + 7) // 8, np.uint8) if clip else None
-    size = library().scratch_bytes(kernel, p)
+    size = scratch_bytes(kernel, p)
     scratch = np.zeros(size // 4, np.int32) if size else None
     y = np.zeros(outputs(w), np.int8)
     x = int8(r, inputs(w))
     return Call(kernel, [p, x, weights, bias, multiplier, shift, y, mask, scratch])
 
 
+def scratch_bytes(kernel: str, p: Params) -> int:
+    return library((), mantissa_bits()).scratch_bytes(kernel, p)
+
+
+def largest() -> int:
+    return int(2 ** (mantissa_bits() - 1) - 1)
+
+
 def gradient(r: np.random.Generator, n: int, limit: int = 32767) -> Array:
     """About normal, the largest at the limit, some zero as behind a clamp."""
+    limit = min(limit, largest())
     values = r.normal(0, limit / 4, n)
     values = np.where(r.random(n) < 0.1, 0, values).clip(-limit, limit).astype(np.int16)
     values[0] = limit
@@ -87,11 +98,11 @@ def gradient(r: np.random.Generator, n: int, limit: int = 32767) -> Array:
 def bwd_input(name: str, w: Params, depthwise: bool = False) -> Call:
     r = rng(name)
     kernel = f"tt_{'depthwise_' if depthwise else ''}conv2d_bwd_input"
-    p = {"window": w, "limit": 32767, "exponent": -7, "headroom": 0}
+    p = {"window": w, "limit": largest(), "exponent": -7, "headroom": 0}
     taps = w["kernel_h"] * w["kernel_w"] * (1 if depthwise else w["in_c"])
     scale = r.integers(2**14, 2**15, w["out_c"]).astype(np.uint16)
     weights = int8(r, w["out_c"] * taps, -127)
-    scratch = np.zeros(library().scratch_bytes(kernel, p), np.uint8)
+    scratch = np.zeros(scratch_bytes(kernel, p), np.uint8)
     dx = np.zeros(grad_bytes(inputs(w)), np.uint8)
     return Call(kernel, [p, gradient(r, outputs(w)), weights, scale, dx, scratch, None])
 
@@ -103,8 +114,8 @@ def bwd_weight(name: str, w: Params, depthwise: bool = False, update: bool = Tru
     taps = w["kernel_h"] * w["kernel_w"] * (1 if depthwise else w["in_c"])
     n = w["out_c"] * taps
     steps = r.integers(2**14, 2**15, w["out_c"]).astype(np.uint16)
-    exponents = np.full(w["out_c"], -24, np.int8)
-    d = np.zeros(library().scratch_bytes(kernel, p) if update else 4 * n, np.uint8)
+    exponents = np.full(w["out_c"], -8 - mantissa_bits(), np.int8)
+    d = np.zeros(scratch_bytes(kernel, p) + (0 if update else 4 * n), np.uint8)
     rate = rate_buffer(0.01, 3) if update else None
     limit = 32767 // (1 if w["out_h"] * w["out_w"] <= 256 else 4)
     args = [p, gradient(r, outputs(w), limit), int8(r, inputs(w)), rate, steps, exponents]
@@ -115,7 +126,7 @@ def cross_entropy(name: str) -> Call:
     r = rng(name)
     multiplier, shift = multipliers(r.uniform(0.3, 0.6, 10))
     sums = r.integers(-40000, 40000, 10).astype(np.int32)
-    args = [{"classes": 10, "limit": 32767}, sums, multiplier, shift, 3]
+    args = [{"classes": 10, "limit": largest()}, sums, multiplier, shift, 3]
     d_logits, loss = np.zeros(grad_bytes(10), np.uint8), np.zeros(1, np.int32)
     return Call("tt_softmax_cross_entropy", [*args, d_logits, loss, np.zeros(10, np.int32)])
 
@@ -135,7 +146,13 @@ def depthwise_macs(w: Params) -> int:
 
 
 def shapes() -> list[Shape]:
-    """W1 to W9."""
+    """W1 to W9; what has to do with gradients once more for those of 8 bits."""
+    with gradient_bits(8):
+        narrow = [s for s in _shapes() if s.name >= "W5"]
+    return [*_shapes(), *(replace(s, name=f"{s.name} int8", bits=8) for s in narrow)]
+
+
+def _shapes() -> list[Shape]:
 
     def conv(name: str, what: str, make: Callable[..., Call], w: Params, **options: Any) -> Shape:
         return Shape(name, what, make(name, w, **options), conv_macs(w))

@@ -1,4 +1,4 @@
-"""What modules take: code by part, constants, and the deepest stack, beside the figures kept.
+"""What modules take: code by part, constants, and the deepest stack, beside the last commit's.
 
 python -m bench.sizes [--stack] [--only NAME ...] [--targets armv6m ...] [--json FILE] [--keep]
 """
@@ -19,6 +19,9 @@ from elftools.elf.elffile import ELFFile
 from rich.console import Console
 from rich.table import Table
 
+from bench.baseline import SIZES, Figures, change, committed, keep
+from bench.publish import publish
+from bench.published import size_target
 from support.shared import path_of
 from tinytrain.backend.model_module import link_model
 from tinytrain.backend.natmod import MERGED
@@ -26,7 +29,6 @@ from tinytrain.backend.toolchain import TARGETS
 from tinytrain.compilation import Compiled, Options, compile_model
 from tinytrain.resources import c_kernels_dir, mpy_module_dir
 
-BASELINE = Path(__file__).parent / "sizes.json"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # of generated code, besides tt_model_*
@@ -132,27 +134,27 @@ def _words(folder: Path) -> frozenset[str]:
     return frozenset(word for text in texts for word in re.findall(r"\w+", text))
 
 
-Kept = dict[str, dict[str, dict[str, int]]]
-
-
-def kept() -> Kept:
-    found: Kept = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-    return found
-
-
-def table(name: str, sizes: Mapping[str, Size], before: Kept, stack: bool) -> Table:
+def table(name: str, sizes: Mapping[str, Size], before: Figures, stack: bool) -> Table:
     result = Table(title=name, title_justify="left")
     columns = ("stack",) if stack else ("kernels", "generated", "binding", "text", "module")
     result.add_column("target")
-    for heading in (*columns, "before", "change"):
+    for heading in (*columns, *(() if stack else ("target",)), "last commit", "change"):
         result.add_column(heading, justify="right")
     for target, size in sizes.items():
         values = asdict(size)
         old = before.get(name, {}).get(target, {}).get(columns[-1])
-        change = f"{100 * (values[columns[-1]] - old) / old:+.1f} %" if old else ""
         numbers = [f"{values[column]:,}" for column in columns]
-        result.add_row(target, *numbers, f"{old:,}" if old else "", change)
+        numbers += [] if stack else [goal(name, target, values)]
+        moved = change(values[columns[-1]], old)
+        result.add_row(target, *numbers, f"{old:,}" if old else "", moved)
     return result
+
+
+def goal(name: str, target: str, values: Mapping[str, int]) -> str:
+    if (limit := size_target(name, target)) is None:
+        return ""
+    part, bytes_ = limit
+    return f"{part} {bytes_:,}: {'met' if values[part] <= bytes_ else 'missed'}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,9 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", help="subjects whose names begin so")
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     parser.add_argument("--json", type=Path, help="write the figures there")
-    parser.add_argument("--keep", action="store_true", help="the new figures become the baseline")
+    parser.add_argument("--keep", action="store_true", help="keep the figures, here and in docs/")
     args = parser.parse_args(argv)
-    before, found = kept(), Kept()
+    before, found = committed(SIZES), Figures()
     for subject in subjects():
         if args.only and not subject.name.startswith(tuple(args.only)):
             continue
@@ -173,9 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     if args.keep:
-        for name, sizes_of in found.items():
-            before[name] = before.get(name, {}) | sizes_of
-        BASELINE.write_text(json.dumps(before, indent=1) + "\n")
+        keep(SIZES, found)
+        publish()
     return 0
 
 

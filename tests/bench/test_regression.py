@@ -1,25 +1,38 @@
-"""Kernels do not become slower unnoticed: a few shapes, counted, beside the figures kept."""
+"""Nothing becomes slower unnoticed: counts beside those that are kept, and the page of them.
+
+Faster by more than that is to be kept as well, so that what the next change is compared with is
+what the last commit does.
+"""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from bench.run import BASELINE, count
+from bench.baseline import COUNTS, kept, moved
+from bench.models import totals
+from bench.publish import PAGE, with_tables
+from bench.run import count
 from bench.shapes import shapes
+from bench.whole import count as count_model
+from bench.whole import subjects
 
-SLACK = 1.02
-FEW = {
-    "pico": ("W1", "W2 3x3", "W4 160", "W5 dX", "W5 dW", "W6 3x3 dX", "W6 3x3 dW"),
-    "m4f": ("W1", "W5 dX"),
-    "rv32": ("W1",),
-}
+MEANT = "make bench ARGS=--keep, if that is meant"
 
 
-@pytest.mark.parametrize("board", FEW, indirect=True)
-def test_no_shape_costs_more_than_before(board):
-    kept = json.loads(BASELINE.read_text())[board]
-    found = count(board, [s for s in shapes() if s.name in FEW[board]])
-    slower = {name: (kept[name], n) for name, n in found.items() if n > SLACK * kept[name]}
-    assert not slower, "python -m bench.run --keep, if that is meant"
+@pytest.mark.parametrize("board", ["pico", "m4f", "rv32", "esp32"], indirect=True)
+def test_shapes_cost_what_they_did(board):
+    assert not moved(count(board, shapes()), kept(COUNTS)["shapes"][board]), MEANT
+
+
+@pytest.mark.parametrize(
+    ("board", "model"), [("pico", "kws"), ("m7sp", "mcunet")], indirect=["board"]
+)
+def test_models_cost_what_they_did(board, model):
+    subject = next(s for s in subjects() if s.name == model)
+    found = totals(*count_model(subject.compiled(), board))
+    assert not moved(found, kept(COUNTS)["models"][board][model]), MEANT
+
+
+def test_page_has_the_figures_that_are_kept():
+    page = PAGE.read_text()
+    assert page == with_tables(page), "python -m bench.publish writes them"

@@ -1,52 +1,65 @@
-"""Count a prediction and a training step of whole models on boards, in the modules as deployed.
+"""Count whole models on boards: a prediction and a training step, in all and by kernel calls.
 
-Everything is in the figures that runs in the module: kernels, what calls them, the binding. The
-weights lie in ROMFS; what the board computes is compared with the simulator.
+The module is the one that is deployed, but for a mark before and behind each kernel call of the
+generated code (tt_mark.h): an instruction that does nothing. Everything that runs in the module is
+in the totals: kernels, what calls them, the binding. Weights lie in ROMFS and are read in place;
+what the board computes is compared with the simulator.
 """
 
 from __future__ import annotations
 
-import json
+import re
+import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import drive
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from bench.calls import MARK_H, WrongResult, differences
 from support.shared import path_of
+from tinytrain.backend.board import load_board
+from tinytrain.backend.kernel_sources import OPTIMIZE, PLAIN
+from tinytrain.backend.model_module import link_model
+from tinytrain.backend.natmod import build_natmod
 from tinytrain.backend.romfs import make_image
-from tinytrain.build import Build, build
-from tinytrain.compilation import Options
-from tinytrain.errors import BuildError
+from tinytrain.codegen.weights_file import weights_file
+from tinytrain.compilation import Compiled, Options, compile_model
+from tinytrain.ir.program import KernelCall
+from tinytrain.sim.interpreter import tiled
 from tinytrain.sim.trainer import Trainer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-BOARDS = {"pico": "rpi_pico_romfs", "m4f": "qemu_m4f", "m7sp": "qemu_m7sp", "rv32": "qemu_rv32"}
-LR = 0.01
+BOARDS = {
+    "pico": "rpi_pico_romfs",
+    "m4f": "qemu_m4f",
+    "m7sp": "qemu_m7sp",
+    "rv32": "qemu_rv32",
+    "esp32": "qemu_esp32",
+}
+KERNELS = (*OPTIMIZE, PLAIN)
 
-MAKE = """
-import binascii, gc, tinytrain
+SCRIPT = """
+import binascii, tinytrain
+from mark import mark
 t = tinytrain.Trainer("/rom/model.ttw")
 x, out = memoryview(open("/rom/x", "rb")), bytearray({outputs})
-def predict():
-    t.predict(x, out)
-    print(binascii.crc32(out) & 0xffffffff)
-def step():
-    print(t.step(x, 1))
+mark()
+t.predict(x, out)
+mark()
+mark()
+loss = t.step(x, 1)
+mark()
+print(binascii.crc32(out) & 0xffffffff, loss)
 """
-# the emulated Pico counts at an address, from what is written there on
-PICO = """
-from machine import mem32
-for act in (predict, step):
-    mem32[0x4f000000] = 1
-    act()
-    print(mem32[0x4f000000] & 0xffffffff)
-"""
+
+
+class DoesNotFit(Exception):
+    """The board has not enough memory for the module."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,14 @@ class Subject:
     name: str
     model: Path
     update: str
+
+    def compiled(self) -> Compiled:
+        return _compiled(self.model, self.update)
+
+
+@cache
+def _compiled(model: Path, update: str) -> Compiled:
+    return compile_model(model, update, Options())
 
 
 def subjects() -> list[Subject]:
@@ -70,79 +91,98 @@ def subjects() -> list[Subject]:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A kernel call and its cost: cycles where they are known, else instructions."""
+
+    kernel: str
+    layer: str
+    macs: int
+    cost: int
+
+
+@dataclass(frozen=True)
 class Cost:
-    """Cycles (pico) or instructions of a prediction and a step, and their multiply-accumulates."""
+    """Of a prediction or a step: in all, of that its kernel calls, and in instructions."""
 
-    predict: int
-    step: int
-    macs_predict: int
-    macs_step: int
+    total: int
+    insns: int
+    rows: Sequence[Row]
+
+    @property
+    def macs(self) -> int:
+        return sum(row.macs for row in self.rows)
 
 
-def count(subject: Subject, board: str, optimize: str = "speed") -> Cost:
-    """BuildError if the board's heap is too small."""
+def marked(body: str) -> str:
+    """Generated C with a mark before and behind each kernel call of perform() and special()."""
+    call = re.compile(r"^( {8,})(tt_\w+\([^;]*\);)", re.MULTILINE)
+    return '#include "tt_mark.h"\n' + call.sub(r"\1TT_MARK;\n\1\2\n\1TT_MARK;", body)
+
+
+def build_marked(made: Compiled, board: str, kernels: str, out: Path) -> None:
+    where = load_board(BOARDS[board])
+    made = replace(made, options=replace(made.options, optimize=kernels))
     with tempfile.TemporaryDirectory() as name:
-        options = Options(optimize=optimize)
-        built = build(subject.model, BOARDS[board], subject.update, Path(name) / "b", options)
-        counts = _counts(built, board, Path(name) / "rom.img")
-    values = built.report.values
-    forward, backward = int(str(values["macs_forward"])), int(str(values["macs_backward"]))
-    return Cost(*counts, forward, forward + backward)
+        source = Path(name)
+        (source / "model.h").write_text(made.source.header)
+        (source / "model.c").write_text(marked(made.source.body))
+        shutil.copy(MARK_H / "tt_mark.h", source)
+        link_model(made, where.target, source, out, source / "work", core=where.core)
 
 
-def _counts(built: Build, board: str, image: Path) -> tuple[int, int]:
-    files = {n: (built.folder / n).read_bytes() for n in ("model.ttw", "tinytrain.mpy")}
-    trainer = Trainer(built.compiled)
-    x = (np.arange(built.compiled.program.input.nbytes) * 37 % 251 - 125).astype(np.int8)
-    image.write_bytes(make_image({**files, "x": x.tobytes()}))
+def build_mark(board: str, out: Path) -> None:
+    where = load_board(BOARDS[board])
+    with tempfile.TemporaryDirectory() as work:
+        sources, folders = [MARK_H / "mark.c"], [MARK_H]
+        build_natmod(sources, folders, where.target, out, Path(work), core=where.core)
+
+
+def count(
+    made: Compiled, board: str, kernels: str = "speed", xip: int | None = None
+) -> tuple[Cost, Cost]:
+    """A prediction and a step. DoesNotFit if the board's heap is too small.
+
+    xip: cycles of a miss in the Pico's flash cache; without, flash takes no longer than RAM.
+    """
+    trainer = Trainer(made)
+    x = (np.arange(made.program.input.nbytes) * 37 % 251 - 125).astype(np.int8)
     output = trainer.predict(x)
-    wanted = [str(zlib.crc32(output.tobytes())), trainer.step(x, 1)]
-    setup = MAKE.format(outputs=output.size)
-
-    def run(script: str) -> tuple[list[str], int]:
-        result = drive.run(board, setup + script, romfs=image, count=True, timeout=3000)
-        if result.returncode:
-            raise RuntimeError(f"{board}: {result.stderr}")
-        return result.stdout.split(), result.counts["native_insns"]
-
-    if board == "pico":
-        (crc, predict, loss, step), _ = run(PICO)
-        counts = int(predict), int(step)
-    else:
-        _, nothing = run("")
-        (crc,), predicted = run("predict()")
-        (loss,), stepped = run("step()")
-        counts = predicted - nothing, stepped - nothing
-    if [crc, float(loss)] != [wanted[0], float(f"{wanted[1]:.7g}")]:
-        raise RuntimeError(f"{board}: {crc}, {loss} instead of {wanted}")
-    return counts
-
-
-def table(board: str, costs: Mapping[str, Cost]) -> Table:
-    unit = "cycles" if board == "pico" else "instructions"
-    result = Table(title=f"{board}: {unit}", title_justify="left")
-    result.add_column("model")
-    for heading in ("predict", "per MAC", "step", "per MAC", "step / predict"):
-        result.add_column(heading, justify="right")
-    for name, c in costs.items():
-        numbers = [f"{c.predict:,}", f"{c.predict / c.macs_predict:.2f}"]
-        numbers += [f"{c.step:,}", f"{c.step / c.macs_step:.2f}", f"{c.step / c.predict:.2f}"]
-        result.add_row(name, *numbers)
-    return result
+    wanted = [str(zlib.crc32(output.tobytes())), float(f"{trainer.step(x, 1):.7g}")]
+    with tempfile.TemporaryDirectory() as name:
+        modules = [Path(name) / "tinytrain.mpy", Path(name) / "mark.mpy"]
+        build_marked(made, board, kernels, modules[0])
+        build_mark(board, modules[1])
+        files = {path.name: path.read_bytes() for path in modules}
+        files |= {"model.ttw": weights_file(made.program, made.source.hash), "x": x.tobytes()}
+        rom = Path(name) / "rom.img"
+        rom.write_bytes(make_image(files))
+        script = SCRIPT.format(outputs=output.size)
+        result = drive.run(board, script, romfs=rom, count=True, timeout=3000, xip=xip)
+    if "MemoryError" in result.stderr:
+        raise DoesNotFit(f"{board}: {result.stderr.strip().splitlines()[-1]}")
+    if result.returncode:
+        raise RuntimeError(f"{board}: {result.stderr}")
+    crc, loss = result.stdout.split()
+    if [crc, float(loss)] != wanted:
+        raise WrongResult(f"{board}: {crc}, {loss} instead of {wanted}")
+    inner = 2 * len(list(tiled(made.program.predict)))
+    marks = result.marks
+    return (
+        _cost(marks[: inner + 2], made.program.predict),
+        _cost(marks[inner + 2 :], made.program.step),
+    )
 
 
-def print_all(boards: Sequence[str], only: Sequence[str], optimize: str, path: Path | None) -> None:
-    found: dict[str, dict[str, Cost]] = {}
-    for board in boards:
-        found[board] = {}
-        for subject in subjects():
-            if only and subject.name not in only:
-                continue
-            try:
-                found[board][subject.name] = count(subject, board, optimize)
-            except BuildError as error:
-                Console(width=110).print(f"{subject.name} on {board}: {str(error).splitlines()[0]}")
-        Console(width=110).print(table(board, found[board]))
-    if path:
-        plain = {b: {n: vars(c) for n, c in costs.items()} for b, costs in found.items()}
-        path.write_text(json.dumps(plain, indent=1) + "\n")
+def _cost(marks: Sequence[drive.Mark], calls: Sequence[KernelCall]) -> Cost:
+    """The first and last mark are the script's."""
+    found = [
+        (inner, inner.node or inner.comment or outer.comment.partition(":")[0])
+        for outer in calls
+        for inner, _ in tiled([outer])
+    ]
+    (total,) = differences([marks[0], marks[-1]])
+    rows = [
+        Row(call.kernel, layer, call.macs, cost.cycles or cost.insns)
+        for (call, layer), cost in zip(found, differences(marks[1:-1]), strict=True)
+    ]
+    return Cost(total.cycles or total.insns, total.insns, rows)

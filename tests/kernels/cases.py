@@ -6,7 +6,7 @@ that meet the map) holds for every case, and the extremes that it allows are lik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_mantissa, library
+from tinytrain.kernels.library import grad_buffer, grad_bytes, grad_exponent, grad_mantissa, library
 from tinytrain.kernels.memory import mantissa_bits
 from tinytrain.kernels.reference.windows import gather
 
@@ -87,7 +87,7 @@ class Maker:
     def channel_factors(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
         multiplier = self.array(n, 2**30, INT32_MAX, "int32")
         multiplier[self.rng.random(n) < 0.1] = 0  # dead channels
-        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30)), "int8")
+        return multiplier, self.array(n, *self.pick((-14, 0), (-31, 30), (-10, -5)), "int8")
 
     def low_high(self) -> Params:
         low = self.pick(-128, self.int(-128, 127))
@@ -96,11 +96,16 @@ class Maker:
     def channels(self) -> int:
         return int(self.pick(1, 2, 3, 5, 8, 17))
 
-    def window(self, in_c: int, out_c: int, beyond: bool = False) -> Params:
-        """Kernels of 1 to 4, strides of 1 to 3, uneven padding; beyond: windows off the map too."""
+    def window(
+        self, in_c: int, out_c: int, beyond: bool = False, kernels: Sequence[int] = ()
+    ) -> Params:
+        """Kernels of 1 to 4 or these, strides of 1 to 3, uneven padding; beyond: windows off the
+        map too."""
         window = {"in_c": in_c, "out_c": out_c}
         for axis, before in (("h", "top"), ("w", "left")):
             size, kernel, stride = self.int(1, 7), self.int(1, 4), self.int(1, 3)
+            if kernels:
+                size, kernel = size + self.int(0, 3), self.pick(kernel, *kernels)
             pad = self.int(0, kernel - 1)
             out = self.int(1, (size - 1 + pad) // stride + 1 + beyond)
             window |= {f"in_{axis}": size, f"out_{axis}": out, f"kernel_{axis}": kernel}
@@ -114,6 +119,12 @@ class Maker:
             window |= {f"{what}_{axis}": 1 for what in ("in", "out", "kernel", "stride")}
             window |= {f"pad_{before}": 0}
         return window
+
+    def pointwise(self) -> Params:
+        """A 1x1 kernel on a map."""
+        w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
+        height, width = self.int(1, 4), self.pick(2, 3, 5, 20)
+        return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
     def rate(self) -> NDArray[np.uint8]:
         mantissa = self.pick(0, 2**14, 2**15 - 1, self.int(2**14, 2**15 - 1))
@@ -177,25 +188,46 @@ def _layer(m: Maker, w: Params, weights: NDArray[np.int8]) -> tuple[Params, Args
 
 def _layer_s8(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8]) -> Args:
     p, args = _layer(m, w, weights)
-    args += [*m.channel_factors(w["out_c"]), m.garbage(size_out(w)), m.clip(size_out(w))]
+    multiplier, shift = m.channel_factors(w["out_c"])
+    if m.pick(True, True, False):  # as in models: what the fast kernels are made for
+        p |= {"low": -128, "high": 127}
+        shift = m.array(w["out_c"], -12, m.pick(-1, -5), "int8")
+        args[3] = m.pick(None, m.array(w["out_c"], -9999, 9999, "int32"))
+    args += [multiplier, shift, m.garbage(size_out(w)), m.clip(size_out(w))]
     return [*args, scratch(m, kernel, p)]
 
 
 def _conv_window(m: Maker) -> Params:
     match m.int(0, 7):
-        case 7:
+        case 6 | 7:
             return m.fully_connected()
+        case 4 | 5:
+            return m.pointwise()
         case _:
             return m.window(m.channels(), m.channels(), beyond=m.pick(False, True))
 
 
+def _square(m: Maker, in_c: int, out_c: int) -> Params:
+    """A kernel of 3x3, 5x5 or 7x7."""
+    window = {"in_c": in_c, "out_c": out_c}
+    kernel, stride = m.pick(3, 3, 5, 7), m.pick(1, 1, 2)
+    for axis, before in (("h", "top"), ("w", "left")):
+        size, pad = m.int(1, 12), m.int(0, kernel - 1)
+        out = m.int(1, (size - 1 + pad) // stride + 1)
+        window |= {f"in_{axis}": size, f"out_{axis}": out, f"kernel_{axis}": kernel}
+        window |= {f"stride_{axis}": stride, f"pad_{before}": pad}
+    return window
+
+
 def _depthwise_window(m: Maker) -> Params:
     in_c = m.channels()
+    if m.pick(True, False):
+        return _square(m, in_c, in_c * m.pick(1, 1, 2))
     if m.int(0, 15) == 15:  # too many rows for what is packed at a time
         w = m.window(1, 1) | {"in_w": 70, "out_w": 70, "stride_w": 1}
         w |= {"in_h": 12, "out_h": (11 + w["pad_top"]) // w["stride_h"] + 1}
         return w
-    return m.window(in_c, in_c * m.int(1, 3), beyond=m.pick(False, True))
+    return m.window(in_c, in_c * m.int(1, 3), m.pick(False, True), m.pick((3, 5, 7), (6, 7, 8)))
 
 
 @case
@@ -214,6 +246,10 @@ def conv2d_s32(m: Maker) -> Args:
 @case
 def depthwise_conv2d_s8(m: Maker) -> Args:
     w = _depthwise_window(m)
+    for axis, before in (("h", "top"), ("w", "left")) if m.pick(True, False) else ():
+        first = m.int(0, w[f"out_{axis}"] - 1)  # a part of the outputs
+        w[f"out_{axis}"] -= first
+        w[f"pad_{before}"] -= first * w[f"stride_{axis}"]
     return _layer_s8(m, "tt_depthwise_conv2d_s8", w, m.weights(*taps(w), w["out_c"]))
 
 
@@ -224,6 +260,10 @@ def add_s8(m: Maker) -> Args:
     for name in ("a", "b", "out"):
         p[f"{name}_multiplier"], p[f"{name}_shift"] = m.factors((-31, 0))
         p[f"{name}_zero"] = m.pick(-128, 127, m.int(-128, 127))
+    larger = m.pick(None, "a", "b")  # of the two scales: real layers have one
+    if larger is not None:
+        p |= {f"{larger}_multiplier": 2**30, f"{larger}_shift": 0}
+        p |= {"out_multiplier": m.int(2**30, INT32_MAX), "out_shift": m.pick(-23, -19, -17)}
     a, b = m.int8(n), m.int8(n)
     return [p, a, m.pick(a, b), m.pick(a, b, m.int8(n)), m.clip(n)]
 
@@ -480,9 +520,7 @@ def conv2d_bwd_input(m: Maker) -> Args:
 
 @case
 def conv2d_bwd_input__partial(m: Maker) -> Args:
-    w = m.fully_connected()
-    w |= {"in_c": m.channels(), "in_h": m.int(1, 4), "in_w": m.int(2, 5)}
-    w |= {"out_h": w["in_h"], "out_w": w["in_w"]}
+    w = m.pointwise()
     taken, index = _taken(m, w["in_c"])
     weights, trained = m.weights(w["out_c"], w["in_c"]), m.weights(w["out_c"], taken)
     most = 128 * w["out_c"]
@@ -559,7 +597,11 @@ def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int
     rate = m.pick(m.rate(), m.rate(), None)
     used = 4 * n if rate is None else 4 * w["kernel_h"] * w["kernel_w"] * p["channels"]
     d = m.garbage(used)
-    return [p, dy, x, rate, *m.steps(w["out_c"]), weights, m.int8(n), d]
+    mantissa, exponent = m.steps(w["out_c"])
+    if rate is not None and m.pick(True, False):  # updates of some 2^-8 of an integer
+        shift = int(rate.view(np.int32)[1]) + grad_exponent(dy) + p["row_shift"] + 23
+        exponent = (-shift - m.rng.integers(14, 52, w["out_c"])).clip(-128, 127).astype(np.int8)
+    return [p, dy, x, rate, mantissa, exponent, weights, m.int8(n), d]
 
 
 @case
@@ -569,7 +611,10 @@ def conv2d_bwd_weight(m: Maker) -> Args:
         w |= {"in_h": 2, "in_w": 300, "in_c": 1, "kernel_h": 1, "kernel_w": 1, "out_c": 1}
         w |= {"stride_h": 1, "stride_w": 1, "pad_top": 0, "pad_left": 0, "out_h": 2, "out_w": 300}
     weights = m.weights(w["out_c"], *taps(w), w["in_c"])
-    return _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    args = _bwd_weight(m, w, weights, w["out_c"] * w["kernel_h"] * w["kernel_w"])
+    working = scratch(m, "tt_conv2d_bwd_weight", args[0])
+    args[-1] = working if args[3] is not None else np.append(args[-1], working)
+    return args
 
 
 @case
@@ -639,9 +684,7 @@ def _train_weight(m: Maker, args: Args, depthwise: bool) -> Args:
     t |= {"row_step": 1 if depthwise else taps_ * w["in_c"]}
     t |= {"group_step": w["out_c"] if depthwise else w["in_c"]}
     t["optimizer"], planes = _optimizer(m, rows * taps_ * t["run"], "int16", 127)
-    d = m.garbage(4 * taps_ * t["run"])
-    if depthwise:
-        d = scratch(m, "tt_depthwise_conv2d_bwd_weight", p)
+    d = scratch(m, f"tt_{'depthwise_' if depthwise else ''}conv2d_bwd_weight", p)
     params = {"gradient": p, "trained": t}
     return [params, dy, x, m.rate(), mantissa, exponent, weights, *planes, d]
 
@@ -770,6 +813,5 @@ def _of_params(kernel: Case) -> Case:
 
 
 for _name in list(CASES):
-    for _asked in (f"{_name}_scratch", f"{_name}_lead"):
-        if _asked in library().declarations.functions:
-            CASES[_asked] = _of_params(CASES[_name])
+    if f"{_name}_lead" in library().declarations.functions:
+        CASES[f"{_name}_lead"] = _of_params(CASES[_name])

@@ -18,8 +18,11 @@ FUNCTIONS = {
     "mul_shift16": "int32_t a, uint32_t b",
     "mul_shift15": "int32_t a, uint32_t b",
     "divide": "uint32_t a, uint32_t b",
+    "reciprocal_of_total": "uint32_t a",
     "requantize_s32": "int32_t a, int32_t b, int32_t c",
 }
+HEADERS = ("tt_exponential.h", "tt_gradient.h", "tt_update.h")
+FILES = ("gradient", "gradient_store", "clip_mantissas", "update")
 WRITER = """
     typedef struct { int32_t exponent; %s mantissa[]; } tt_grad;
     typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent, open, pitch, width;
@@ -45,15 +48,15 @@ def internals(narrow: bool, bits: int = 16) -> Any:
     wrappers.append("{ tt_update_weight(delta, w, fraction); }")
     prototypes = []
     for name, parameters in FUNCTIONS.items():
-        result = "uint32_t" if name == "divide" else "int32_t"
+        result = "uint32_t" if name in ("divide", "reciprocal_of_total") else "int32_t"
         names = ", ".join(p.split()[-1] for p in parameters.split(","))
         prototypes.append(f"{result} {name}({parameters});")
         wrappers.append(f"static {result} {name}({parameters}) {{ return tt_{name}({names}); }}")
     return build_extension(
         "tt_internals",
         WRITER % f"int{bits}_t" + UPDATE + "\n".join(prototypes),
-        [sources_dir() / f"{n}.c" for n in ("gradient", "gradient_store", "update")],
+        [sources_dir() / f"{name}.c" for name in FILES],
         [include_dir(), sources_dir()],
         (f"-DTT_NARROW={int(narrow)}", f"-DTT_GRADIENT_BITS={bits}"),
-        preamble='#include "tt_gradient.h"\n#include "tt_update.h"\n' + "\n".join(wrappers),
+        preamble="\n".join([f'#include "{name}"' for name in HEADERS] + wrappers),
     )

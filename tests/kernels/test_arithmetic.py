@@ -87,6 +87,12 @@ def test_division(c: Any, n: int, d: int) -> None:
     assert c.divide(n, d) == n // d
 
 
+@narrow_or_wide
+def test_reciprocals(c: Any) -> None:
+    for d in range(2**15, 2**16 + 1):
+        assert c.reciprocal_of_total(d << 14) == 2**31 // d
+
+
 def test_narrow_products_equal_wide_ones_in_bulk() -> None:
     rng = np.random.default_rng(5)
     wide, narrow = internals(False).lib, internals(True).lib

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinytrain.kernels.library import grad_bytes, grad_exponent, grad_mantissa, library
+from tinytrain.kernels.reference import cross_entropy as reference
 
 Floats = NDArray[np.float64]
 UNIT = 2.0**-20
@@ -65,6 +66,24 @@ def test_equal_logits() -> None:
     d, loss = run(np.full(4, 77_000, np.int32), 2)
     assert d == pytest.approx([0.25, 0.25, -0.75, 0.25], rel=1e-4)
     assert loss == pytest.approx(np.log(4), rel=1e-4)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
+def test_gradients_at_a_power_of_two(classes: int) -> None:
+    """Where 1 minus the label's probability and the sum of the others differ in length."""
+    p = {"classes": classes, "limit": 32767}
+    factors = np.full(classes, MULTIPLIER, np.int32), np.full(classes, SHIFT, np.int8)
+    for others in (0.5, 0.25, 2.0**-9):
+        gap = round(np.log((classes - 1) * (1 / others - 1)) / LOGIT)
+        for step in range(-160, 160, 8):
+            sums = np.zeros(classes, np.int32)
+            sums[1] = gap + step
+            d, _ = run(sums, 1)
+            expected = np.zeros(grad_bytes(classes), np.uint8)
+            args = (p, sums, *factors, 1, expected, np.zeros(1, np.int32), expected)
+            reference.softmax_cross_entropy(*args)
+            exact = np.ldexp(grad_mantissa(expected).astype(float), grad_exponent(expected))
+            assert (d == exact).all()
 
 
 def test_far_apart_logits_saturate_the_loss() -> None:

@@ -24,7 +24,8 @@ PAD = {"in_h": 1, "in_w": 2, "channels": 3, "out_h": 4, "out_w": 5, "pad_top": 0
 
 
 def test_header_references_and_tests_name_the_same_kernels() -> None:
-    declared = set(declarations().functions)
+    """But for sizes of scratch, which only C needs; test_kernels.py guards what they say."""
+    declared = {name for name in declarations().functions if not name.endswith("_scratch")}
     assert set(KERNELS) == declared
     assert set(CASES) == declared
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tinytrain.backend.toolchain import CORES
 from tinytrain.resources import c_kernels_dir
 
 # Folders of c_kernels, best first; a file stands in for those of the same name in later folders.
@@ -12,28 +13,43 @@ FOLDERS = {
     "armv7m": ("packed",),
     "armv7emsp": ("armv7em", "packed"),
     "armv7emdp": ("armv7em", "packed"),
-    "rv32imc": ("packed",),
+    "rv32imc": ("rv32imc", "packed"),
     "xtensawin": ("packed",),
 }
+# of chips that have more than the target's name says
+CORE_FOLDERS = {"esp32": ("mac16", "packed"), "esp32s3": ("mac16", "packed")}
 PORTABLE = "src"
 
 SPEED, SIZE = OPTIMIZE = ("speed", "size")
+PLAIN = "plain"  # the portable ones, for speed: what the others are measured against
 
 # Compiled for size in any case: what runs once a call, or for a small share of the time.
 COMPACT = (
     *("add", "block", "channels", "mean", "pad", "pool2d", "requantize", "softmax"),
-    *("cross_entropy", "mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
-    *("conv2d_s8", "swar", "swar_pack"),  # packing: what runs for every pixel is in other files
+    *("mean_squared_error", "sigmoid_cross_entropy", "parts", "scratch"),
+    # what runs for every pixel, or weight, is in other files
+    *("conv2d_s8", "swar", "swar_pack", "fully_connected"),
 )
 # where other kernels stand in for them, for what those cannot do
 FALLBACK = ("conv2d_plain", "depthwise_conv2d_plain")
 # where it is in assembly, too
-COMPACT_ON = {"armv6m": ("depthwise_conv2d_s8", "update_products", "row_sums")}
+COMPACT_ON = {
+    "armv6m": (
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
+        *("update_products", "row_sums", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
+    ),
+    "armv7emsp": ("depthwise_conv2d_s8",),
+    "armv7emdp": ("depthwise_conv2d_s8",),
+}
 
 
-def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
-    """The files to compile for a target, .c and .S; for size: the portable ones."""
-    folders = FOLDERS.get(target, ()) if optimize == SPEED else ()
+def kernel_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
+    """The files to compile for a target, .c and .S; the portable ones but for speed.
+
+    core: which of its chips, as for toolchain().
+    """
+    core = core or CORES.get(target, ("",))[0]
+    folders = CORE_FOLDERS.get(core, FOLDERS.get(target, ())) if optimize == SPEED else ()
     found: dict[str, Path] = {}
     for folder in (*folders, PORTABLE):
         for path in sorted((c_kernels_dir() / folder).glob("*.[cS]")):
@@ -41,10 +57,12 @@ def kernel_sources(target: str, optimize: str = SPEED) -> list[Path]:
     return [found[stem] for stem in sorted(found)]
 
 
-def compact_sources(target: str, optimize: str = SPEED) -> list[Path]:
+def compact_sources(target: str, optimize: str = SPEED, core: str = "") -> list[Path]:
     """Those of them that are compiled for size."""
+    if optimize == PLAIN:
+        return []
     names = (*COMPACT, *COMPACT_ON.get(target, ()), *(FALLBACK if target in FOLDERS else ()))
-    sources = kernel_sources(target, optimize)
+    sources = kernel_sources(target, optimize, core)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 
 

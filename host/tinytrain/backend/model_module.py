@@ -32,7 +32,7 @@ def link_model(
     runtime = mpy_module_dir() / "runtime.c"
     binding = [path for path in sorted(mpy_module_dir().glob("*.c")) if path != runtime]
     model = source / "model.c"
-    kernels = kernel_sources(target, optimize)
+    kernels = kernel_sources(target, optimize, core)
     # where speed counts, kernels compiled for it call the others: these have to stay what they are
     whole = [*(kernels if optimize == SIZE else ()), *binding, model]
     return build_natmod(
@@ -41,7 +41,7 @@ def link_model(
         target,
         out,
         work_dir,
-        compact=[*compact_sources(target, optimize), *binding, model, runtime],
+        compact=[*compact_sources(target, optimize, core), *binding, model, runtime],
         whole=whole,
         defines=defines(compiled),
         core=core,

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tinytrain.errors import BuildError
@@ -84,15 +85,22 @@ class Toolchain:
 
     def include_dir(self) -> Path:
         """The compiler's own headers (stdint.h and the like), the only ones a module needs."""
-        command = [self.find(), "-print-file-name=include"]
-        found = subprocess.run(
-            command, check=True, capture_output=True, text=True, env=self.surroundings()
-        )
-        return Path(found.stdout.strip())
+        return _include_dir(self.find(), tuple(self.environment.items()))
+
+
+@cache
+def _include_dir(compiler: str, environment: tuple[tuple[str, str], ...]) -> Path:
+    command = [compiler, "-print-file-name=include"]
+    surroundings = {**os.environ, **dict(environment)}
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=surroundings)
+    return Path(found.stdout.strip())
 
 
 _ARM = (("arm-none-eabi-",), "apt-get install gcc-arm-none-eabi")
 _RISCV = ("riscv64-unknown-elf-", "riscv32-unknown-elf-", "riscv-none-elf-", "riscv32-esp-elf-")
+
+# gcc schedules before it allocates registers, for cores with more of them: loops then spill.
+_IN_ORDER = "-fno-schedule-insns"
 
 # Modules pass no float by value and compute with none: the Cortex-M rows therefore use no FPU
 # registers either, and one module serves hard-float and softfp firmwares (STM32F4 and Pico 2).
@@ -105,10 +113,10 @@ _ROWS = {
     # -msmall-data-limit=0: mpy_ld.py ignores .sdata and .sbss
     "rv32imc": (
         _RISCV,
-        "-march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0",
+        f"-march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0 {_IN_ORDER}",
         "apt-get install gcc-riscv64-unknown-elf",
     ),
-    "xtensawin": ((), "-mlongcalls", ""),
+    "xtensawin": ((), f"-mlongcalls {_IN_ORDER}", ""),
 }
 TARGETS = tuple(_ROWS)
 
@@ -133,13 +141,14 @@ def _xtensa(core: str) -> Toolchain:
 
     The ESP32-S2 has neither an FPU nor zero-overhead loops; what is built for it runs on all three.
     """
+    flags = _ROWS["xtensawin"][1]
     folder = cache_dir() / "xtensa"
     own = folder / "root" / "usr" / "bin" / "xtensa-lx106-elf-"
     config = folder / ("esp32s2.so" if core == "esp32s2" else "esp32.so")
     return Toolchain(
         "xtensawin",
         (f"xtensa-{core}-elf-", str(own)),
-        ("-mlongcalls",),
+        tuple(flags.split()),
         "put ESP-IDF's toolchain on the PATH, or, on Debian, run 'tests/bed/bed.sh setup esp32' "
         "in tinytrain's repository",
         core,

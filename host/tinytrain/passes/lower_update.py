@@ -56,9 +56,9 @@ def lower_weight(c: BackwardContext, op: GradOp) -> tuple[KernelCall, ...]:
         reals = reals[list(stored.part.columns)]
     kernel = f"tt_{node.op}_bwd_weight"
     d = scratch(node, kernel, p)
-    if c.keep:  # all sums, and nothing else
+    if c.keep:  # all sums, and scratch behind them
         per_tap = 1 if isinstance(attrs, DepthwiseConv2D) else channels
-        d = replace(d, nbytes=4 * outputs * math.prod(window.kernel) * per_tap)
+        d = replace(d, nbytes=4 * outputs * math.prod(window.kernel) * per_tap + d.nbytes)
     before, arguments = _gradient_and_input(c, op)
     variant = _variant(c)
     if variant:

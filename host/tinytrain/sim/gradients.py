@@ -98,6 +98,7 @@ def _weight(
     real = np.ldexp(sums * scale, grad_exponent(buffers["dy"]) + shift)
     shape = graph.tensors[node.weight].shape
     full = np.zeros(shape)
+    real = real[: full[..., list(columns)].size]  # without what is scratch
     if isinstance(node.attrs, DepthwiseConv2D):  # sums [O,KH,KW], weight [1,KH,KW,O]
         full[0][..., list(columns)] = np.moveaxis(real.reshape(-1, *shape[1:3]), 0, -1)
     else:  # sums [O,KH,KW,channels], weight [O,KH,KW,I]

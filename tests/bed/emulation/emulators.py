@@ -21,6 +21,7 @@ from emulation.counting import qemu_plugin
 from emulation.targets import BED, BedError, Target, cache_dir
 
 Sink = Callable[[bytes], None]
+QUIET = threading.Lock()  # standard output is redirected for all threads
 
 
 def qemu_command(target: Target, rom: Path | None, counts: Path | None) -> list[str]:
@@ -143,6 +144,6 @@ def romfs_image(folder: Path, image: Path) -> Path:
         return folder
     if not folder.is_dir():
         raise BedError(f"{folder} is no folder")
-    with contextlib.redirect_stdout(io.StringIO()):  # it lists the files
+    with QUIET, contextlib.redirect_stdout(io.StringIO()):  # it lists the files
         image.write_bytes(make_romfs(str(folder), mpy_cross=None))
     return image

@@ -16,7 +16,7 @@ from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 from serial import SerialException
 
-from emulation.counting import PICO_CLEAR, PICO_READ, pico_counts, qemu_counts
+from emulation.counting import PICO_CLEAR, PICO_READ, Mark, pico_counts, read_counts
 from emulation.emulators import (
     Emulator,
     Sink,
@@ -41,6 +41,7 @@ class Result:
     stderr: str
     returncode: int
     counts: dict[str, int]
+    marks: list[Mark]
 
 
 # The unix port has no raw REPL: these lines run the script as the boards would, with /rom mounted
@@ -74,11 +75,18 @@ class Job:
     on_stdout: Sink
     on_stderr: Sink
     counts: dict[str, int]
+    marks: list[Mark]
 
     @property
     def counts_file(self) -> Path | None:
-        """Where QEMU is to write its counts."""
+        """Where the emulator is to write counts and marks."""
         return self.tmp / "counts" if self.count else None
+
+    def read_counts_file(self) -> None:
+        """Take what it has written."""
+        if self.counts_file:
+            counts, self.marks[:] = read_counts(self.counts_file)
+            self.counts.update(counts)
 
 
 class BoardText:
@@ -114,8 +122,7 @@ def run_xtensa(job: Job) -> int:
     script = job.tmp / "script.py"
     script.write_bytes(job.source)
     status = run_program(job, [*xtensa_command(job.target, job.rom, job.counts_file), str(script)])
-    if job.counts_file:
-        job.counts.update(qemu_counts(job.counts_file))
+    job.read_counts_file()
     return status
 
 
@@ -147,8 +154,7 @@ def run_program(job: Job, command: Sequence[str]) -> int:
 
 def run_qemu(job: Job) -> int:
     status = run_serial(job, qemu_command(job.target, job.rom, job.counts_file))
-    if job.counts_file:
-        job.counts.update(qemu_counts(job.counts_file))
+    job.read_counts_file()
     return status
 
 
@@ -157,8 +163,12 @@ def run_pico(job: Job) -> int:
     if job.rom and job.rom.stat().st_size > size:
         raise BedError(f"the ROMFS image does not fit the {size} bytes of {job.target.name}")
     options = ["--turbo"] if job.xip is None else ["--turbo", "--xip", str(job.xip)]
+    if job.counts_file:
+        options += ["--marks", str(job.counts_file)]
     command = pico_command(job.target, job.rom, *options, firmware=job.firmware)
-    return run_serial(job, command, PICO_CLEAR, PICO_READ)
+    status = run_serial(job, command, PICO_CLEAR, PICO_READ)
+    job.read_counts_file()
+    return status
 
 
 def run_serial(job: Job, command: Sequence[str], before: str = "", after: str = "") -> int:
@@ -230,7 +240,7 @@ def run(
 
     put: files that will lie in the script's current directory.
     romfs: a folder, or a ROMFS image, to be mounted on /rom, which is in sys.path.
-    count: fill Result.counts (nothing on unix).
+    count: fill Result.counts and Result.marks (nothing on unix).
     xip: cycles that a flash cache miss costs on the Pico (the cache is not modelled if None).
     firmware: run this one instead of the target's (unix: the program; pico: firmware.bin).
     on_stdout, on_stderr: called with pieces of the output as they come.
@@ -260,9 +270,13 @@ def run(
         rom = romfs_image(romfs, Path(tmp, "rom.img")) if romfs else None
         out, err = tee(stdout, on_stdout), tee(stderr, on_stderr)
         job = Job(
-            row, source, name, put, rom, Path(tmp), timeout, count, xip, firmware, out, err, {}
+            row, source, name, put, rom, Path(tmp), timeout, count, xip, firmware, out, err, {}, []
         )
         status = RUN_FAMILY[row.family](job)
     return Result(
-        stdout.decode(errors="replace"), stderr.decode(errors="replace"), status, job.counts
+        stdout.decode(errors="replace"),
+        stderr.decode(errors="replace"),
+        status,
+        job.counts,
+        job.marks,
     )

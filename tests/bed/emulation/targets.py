@@ -20,10 +20,16 @@ class Target:
     name: str
     family: str
     arch: str
+    board: str
     qemu: str
     romfs: str
     native: str
     machine: tuple[str, ...]
+
+    @property
+    def core(self) -> str:
+        """The chip that its compiler is set up for, "" where an architecture has but one kind."""
+        return self.board if self.family == "xtensa" else ""
 
     @property
     def out(self) -> Path:
@@ -52,8 +58,10 @@ def targets() -> dict[str, Target]:
     table = {}
     for line in (BED / "targets.txt").read_text().splitlines():
         if line.strip() and not line.startswith("#"):
-            name, family, arch, _, qemu, romfs, native, machine = line.split(maxsplit=7)
-            table[name] = Target(name, family, arch, qemu, romfs, native, tuple(machine.split()))
+            name, family, arch, board, qemu, romfs, native, machine = line.split(maxsplit=7)
+            table[name] = Target(
+                name, family, arch, board, qemu, romfs, native, tuple(machine.split())
+            )
     return table
 
 

@@ -16,7 +16,7 @@ setup_qemu() {
         rv32*) step apt-riscv '' apt_install qemu-system-misc gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
         *) step apt-arm '' apt_install qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
     esac
-    step count-plugin qemu/nativecount.c count_plugin
+    step count-plugin "qemu/nativecount.c qemu/cortex_m4.h" count_plugin
     step "firmware-$TARGET-$MPY_VERSION" \
         "lib/qemu.sh qemu/boards/$BOARD qemu/boards/cortexm.ld qemu/usermods qemu/mpconfigport_bed.h" build_qemu
 }

@@ -70,6 +70,6 @@ xtensa_firmware() {
 setup_xtensa() {
     step "xtensa-compiler" '' xtensa_compiler
     step "xtensa-cores" xtensa/compiler xtensa_cores
-    step count-plugin qemu/nativecount.c count_plugin
+    step count-plugin "qemu/nativecount.c qemu/cortex_m4.h" count_plugin
     step "firmware-$TARGET-$MPY_VERSION" "lib/xtensa.sh xtensa/port xtensa/compiler" xtensa_firmware
 }

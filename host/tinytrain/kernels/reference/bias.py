@@ -34,8 +34,3 @@ def bias_bwd(
     values, limit = view(bias, np.int32, shape), p["bias_limit"]
     values[...] = np.where(delta == 0, values, np.clip(values, -limit, limit))
     subtract(delta, values, view(fraction, np.int8, shape), limit)
-
-
-def bias_bwd_scratch(p: Params) -> int:
-    """Bytes of d."""
-    return int(4 * p["channels"])

@@ -54,20 +54,6 @@ def conv2d_s8(
     put_clamped(v, p["low"], p["high"], view(y, np.int8, output_shape(window)), clip)
 
 
-def conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: packed groups of at most 2304 bytes, and a window where it is copied."""
-    w = p["window"]
-    depth = -(-w["kernel_h"] * w["kernel_w"] * w["in_c"] // 4) * 4
-    sizes = {n: 120 + 4 * n * depth for n in (3, 2, 1)}
-    if w["out_h"] * w["out_w"] < 4 or sizes[1] > 2304:
-        return 0
-    pairs = next(n for n in (3, 2, 1) if sizes[n] <= 2304)
-    if w["kernel_h"] * w["kernel_w"] == 1 and w["in_c"] % 4 == 0:
-        return int(sizes[pairs])
-    groups = min(-(-w["out_c"] // (2 * pairs)), 2304 // sizes[pairs])
-    return int(sizes[pairs] * groups + depth)
-
-
 def conv2d_s32(p: Params, x: Array, w: Array, bias: Array | None, y: Array) -> None:
     """y[o] = bias[o] + sum (x - in_zero) * w[o]."""
     view(y, np.int32, output_shape(p["window"]))[...] = _sums(p, x, w, bias)
@@ -87,17 +73,6 @@ def conv2d_bwd_input(
     int32(scatter(window, magnitude), "a sum of the gradient")
     sums = scatter(window, np.einsum("yxo,okli->yxkli", g, weights))
     put(dx, sums, p["limit"], grad_exponent(dy) + p["exponent"])
-
-
-def conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: an input pixel, or four output pixels, or a single one's with indices."""
-    w = p["window"]
-    same = all(w[f"in_{a}"] == w[f"out_{a}"] and w[f"stride_{a}"] == 1 for a in "hw")
-    plain = w["kernel_h"] == w["kernel_w"] == 1 and w["pad_top"] == w["pad_left"] == 0
-    tiles = same and plain and w["in_h"] * w["in_w"] > 1
-    single = plain and all(w[f"in_{a}"] == w[f"out_{a}"] == 1 for a in "hw")
-    even = (w["out_c"] + 1) // 2 * 2
-    return int(max(4 * w["in_c"], 16 * w["out_c"] * tiles, 8 * even * single))
 
 
 def conv2d_bwd_weight(
@@ -123,7 +98,7 @@ def conv2d_bwd_weight(
     int32(np.einsum("yxo,yxkli->yokli", np.abs(g), np.abs(taps)), "a row's sum")
     total = add_rows(np.einsum("yxo,yxkli->yokli", g, taps), p["row_shift"])
     if rate is None:
-        view(d, np.int32, total.shape)[...] = total
+        view(d.view(np.uint8)[: 4 * total.size], np.int32, total.shape)[...] = total
         return
     channels = (window["out_c"],)
     exponent = ints(view(step_exponent, np.int8, channels)) + grad_exponent(dy) + p["row_shift"]
@@ -138,9 +113,3 @@ def add_rows(rows: Ints, row_shift: int) -> Ints:
     rounded = (rows + ((1 << row_shift) >> 1)) >> row_shift
     int32(np.abs(rounded).sum(axis=0), "a sum of the weight gradient")
     return ints(rounded.sum(axis=0))
-
-
-def conv2d_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d: the weights of one output channel."""
-    window = p["window"]
-    return int(4 * window["kernel_h"] * window["kernel_w"] * p["channels"])

@@ -76,8 +76,3 @@ def softmax_cross_entropy(
 def _saturate(loss: int) -> int:
     """A loss near 2^31 or above is 2^31 - 1; the comparison is made in units of 2^-12."""
     return loss if loss >> 8 < (2**31 - 1) >> 8 else 2**31 - 1
-
-
-def softmax_cross_entropy_scratch(p: Params) -> int:
-    """Bytes of scratch: 4 per class."""
-    return int(4 * p["classes"])

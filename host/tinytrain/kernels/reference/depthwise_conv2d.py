@@ -54,18 +54,6 @@ def depthwise_conv2d_s8(
     put_clamped(v, p["low"], p["high"], view(y, np.int8, output_shape(window)), clip)
 
 
-def depthwise_conv2d_s8_scratch(p: Params) -> int:
-    """Bytes of scratch: taps, the sums of a row, and rows of one channel in about 2048 bytes."""
-    w = p["window"]
-    pairs = -(-w["out_w"] // 2)
-    columns = (pairs - 1) * 2 * w["stride_w"] + w["kernel_w"]
-    rows = (w["out_h"] - 1) * w["stride_h"] + w["kernel_h"]
-    words = rows * columns
-    if words > 512 and rows > w["kernel_h"]:
-        words = max(512, columns * w["kernel_h"])
-    return int(4 * (w["kernel_h"] * w["kernel_w"] + 2 * pairs + words))
-
-
 def depthwise_conv2d_s8_lead(p: Params) -> int:
     """Bytes by which y may begin before x so that both may overlap; -1: they must be apart."""
     w = p["window"]
@@ -93,20 +81,6 @@ def depthwise_conv2d_bwd_input(
     scaled = (scatter(window, g) * ints(view(scale, np.uint16, (window["out_c"],)))) >> 15
     sums = scaled.reshape(grouped).sum(axis=-1)
     put(dx, sums, p["limit"], grad_exponent(dy) + p["exponent"])
-
-
-def depthwise_conv2d_bwd_input_scratch(p: Params) -> int:
-    """Bytes of scratch: an input and an output pixel, or taps, sums, and rows in 2048 bytes."""
-    w = p["window"]
-    pixels = int(4 * (w["in_c"] + w["out_c"]))
-    stride = w["stride_w"]
-    columns = (w["kernel_w"] - 1) // stride + (w["in_w"] - 1 + w["pad_left"]) // stride + 4
-    least = (w["kernel_h"] - 1) // w["stride_h"] + 1
-    rows = min(w["out_h"], max(least, 512 // columns))
-    if max(stride, w["stride_h"]) > 2 or w["in_c"] != w["out_c"] or rows * columns > 512:
-        return pixels
-    words = w["kernel_h"] * w["kernel_w"] + -(-w["in_w"] // stride) + 3 + rows * columns
-    return int(max(pixels, 4 * words))
 
 
 def depthwise_conv2d_bwd_weight(
@@ -139,13 +113,3 @@ def depthwise_conv2d_bwd_weight(
     values = _weights(window, w)[..., :trained]
     moves = np.moveaxis(delta.reshape(total.shape), 0, -1)
     subtract(moves, values, view(fraction, np.int8, values.shape), 127)
-
-
-def depthwise_conv2d_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d: the weights of one output channel, and rows of it and its input in 2048 bytes."""
-    w = p["window"]
-    columns = (w["out_w"] - 1) * w["stride_w"] + -(-w["kernel_w"] // 4) * 4
-    rows = range(1, 1 + w["out_h"] * (w["kernel_h"] <= 7))
-    words = [n * w["out_w"] + ((n - 1) * w["stride_h"] + w["kernel_h"]) * columns for n in rows]
-    packed = max((n for n in words if n <= 512), default=0)
-    return int(4 * (w["kernel_h"] * w["kernel_w"] + packed))

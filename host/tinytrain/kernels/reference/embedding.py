@@ -45,11 +45,6 @@ def embedding_bwd_weight(
         subtract(delta, table[row], fractions[row], 127)
 
 
-def embedding_bwd_weight_scratch(p: Params) -> int:
-    """Bytes of d."""
-    return int(4 * p["depth"])
-
-
 def embedding_bwd_weight__optimizer(
     p: Params,
     dy: Bytes,

@@ -31,8 +31,3 @@ def mean_bwd(p: Params, dy: Bytes, dx: Bytes, scratch: Array) -> None:
     g = mantissas(dy, (p["outer"], 1, p["inner"])) * p["reciprocal"]
     sums = np.repeat(g, p["count"], axis=1)
     put(dx, sums, p["limit"], grad_exponent(dy) - p["reciprocal_bits"])
-
-
-def mean_bwd_scratch(p: Params) -> int:
-    """Bytes of scratch."""
-    return int(4 * p["inner"])

@@ -7,7 +7,10 @@ import numpy as np
 from tinytrain.kernels.memory import Bytes
 from tinytrain.kernels.reference.arithmetic import Array, Params
 from tinytrain.kernels.reference.channels import merge_channels_s8
-from tinytrain.kernels.reference.conv2d import conv2d_bwd_input, conv2d_s8, conv2d_s8_scratch
+from tinytrain.kernels.reference.conv2d import (
+    conv2d_bwd_input,
+    conv2d_s8,
+)
 
 
 def _whole(window: Params, taken: int, index: Array | None, w: Array, trained: Array) -> Array:
@@ -37,16 +40,6 @@ def conv2d_s8__partial(
     conv2d_s8(layer, x, whole, bias, multiplier, shift, y, clip, scratch)
 
 
-def conv2d_s8__partial_scratch(p: Params) -> int:
-    """Bytes of scratch: weights, outputs and clip bits of a block, and the kernel's own."""
-    window = p["layer"]["window"]
-    outputs = p["block"] * window["out_h"] * window["out_w"]
-    weights = p["block"] * window["kernel_h"] * window["kernel_w"] * window["in_c"]
-    inner = {**p["layer"], "window": {**window, "out_c": p["block"]}}
-    block = sum(-(-n // 4) * 4 for n in (weights, outputs, outputs // 8))
-    return int(block + conv2d_s8_scratch(inner))
-
-
 def conv2d_bwd_input__partial(
     p: Params,
     index: Array | None,
@@ -61,8 +54,3 @@ def conv2d_bwd_input__partial(
     gradient = p["gradient"]
     whole = _whole(gradient["window"], p["taken"], index, w, trained)
     conv2d_bwd_input(gradient, dy, whole, scale, dx, scratch)
-
-
-def conv2d_bwd_input__partial_scratch(p: Params) -> int:
-    """Bytes of scratch: four output pixels."""
-    return int(16 * p["gradient"]["window"]["out_c"])

@@ -70,13 +70,3 @@ def _put_windows(p: Params, dy: Bytes, values: Ints, dx: Bytes) -> None:
     values = np.broadcast_to(values, (*coordinates(w).inside.shape, w["in_c"]))
     int32(scatter(w, np.abs(values)), "a sum of the gradient")
     put(dx, scatter(w, values), p["limit"], grad_exponent(dy) - p["reciprocal_bits"])
-
-
-def average_pool2d_bwd_scratch(p: Params) -> int:
-    """Bytes of scratch: one pixel."""
-    return int(4 * p["window"]["in_c"])
-
-
-def max_pool2d_bwd_scratch(p: Params) -> int:
-    """Bytes of scratch: one pixel."""
-    return int(4 * p["window"]["in_c"])

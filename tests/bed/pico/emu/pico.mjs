@@ -1,13 +1,14 @@
 // pico.mjs - a Raspberry Pi Pico in rp2040js with its serial REPL on a TCP port.
 //   node pico.mjs --rp2040js DIR --bootrom FILE [--flash IMAGE] [--load OFFSET:FILE]... [--save IMAGE]
 //                              [--journal FILE] [--serial FILE]
-//                              [--native LO:HI] [--xip CYCLES] [--turbo] [--port N]
+//                              [--native LO:HI] [--marks FILE] [--xip CYCLES] [--turbo] [--port N]
 //   --flash   whole flash image to start from     --load   then put a file at a flash offset
 //   --save    write the flash there when it has changed, and at the end
 //   --journal append each flash operation: 'E' or 'P', address and length (uint32), the bytes programmed
 //   --serial  append what crosses the serial port: 'I' (to the board) or 'O', emulated nanoseconds (float64),
 //             number of bytes (uint32), the bytes
 //   --native  address range that counts as native modules (harness-page.mjs)
+//   --marks   append instructions and cycles in native modules so far where one of them executes MARK
 //   --turbo   sleeping takes no wall time
 import fs from 'node:fs';
 import net from 'node:net';
@@ -19,7 +20,7 @@ import { inFlash } from './xip-cache.mjs';
 const { values: option } = parseArgs({ options: {
   rp2040js: { type: 'string' }, bootrom: { type: 'string' }, flash: { type: 'string' },
   load: { type: 'string', multiple: true, default: [] }, save: { type: 'string' }, journal: { type: 'string' }, serial: { type: 'string' },
-  native: { type: 'string', default: '0:0' }, xip: { type: 'string' },
+  native: { type: 'string', default: '0:0' }, marks: { type: 'string' }, xip: { type: 'string' },
   turbo: { type: 'boolean', default: false }, port: { type: 'string', default: '0' } } });
 
 const board = await makeBoard(option);
@@ -29,6 +30,9 @@ const step = cache ? board.correctedStep : fastStep(mcu, board.correctedStep);
 
 // --- running it --------------------------------------------------------------------------------------
 const [nativeLow, nativeHigh] = option.native.split(':').map(Number);
+const MARK = 0x46d2; // mov r10, r10
+const code = new Uint16Array(mcu.sram.buffer);
+const marks = option.marks ? fs.openSync(option.marks, 'a') : null;
 const timerAlarms = mcu.peripherals[0x40054].alarms;
 const SLEEP_SLICE = 2e6; // ns
 let sleepDebt = 0; // time the board has slept and the host not yet, in ns
@@ -53,6 +57,7 @@ function runSlice(instructions) {
     if (cache !== null && inFlash(pc)) cycles += cache.access(pc);
     allCycles[0] += cycles;
     if (pc >= nativeLow && pc < nativeHigh) {
+      if (marks !== null && code[(pc & 0xffffff) >>> 1] === MARK) fs.writeSync(marks, `mark ${native[1]} ${native[0]}\n`);
       native[0] += cycles;
       native[1]++;
     }

@@ -1,0 +1,97 @@
+/* Gradient of a convolution's weights and their update: of 1x1 kernels by tiles of output channels. */
+#include "tt_columns.h"
+#include "tt_plain.h"
+#include "tt_update.h"
+
+#define LEAST 3 /* output channels that are worth a tile */
+
+static int takes_tiles(const tt_conv2d_bwd_weight_params *p, const tt_part *part) {
+    int32_t n = p->window.out_c;
+    if (n < 4 || !tt_takes_tiles(&p->window) || p->row_shift != 0) {
+        return 0;
+    }
+    if (part != NULL) {
+        n = tt_min(part->units, n - part->at);
+    }
+    return n >= LEAST;
+}
+
+/* A tile's rows are output channels, its columns input channels, n the pixels packed at a time: with the factors
+ * [n][rows] goes what they add up to. */
+typedef struct {
+    const tt_conv2d_bwd_weight_params *p;
+    int32_t *sums; /* [rows][columns] */
+    int32_t *factors;
+    tt_taken taken;
+    tt_tile tile;
+} tiles;
+
+/* The sums of some input channels, the first pixel's at x. dy: its first row. packed: the factors are there. */
+static void sum_columns(tiles *t, const tt_mantissa *dy, const int8_t *x, int packed) {
+    const tt_window *w = &t->p->window;
+    int32_t pixels = w->out_h * w->out_w, kept = 0, n;
+    for (int32_t left = pixels; left > 0; left -= n) {
+        n = tt_min(TT_TILE_PIXELS, left);
+        if (!packed || pixels > TT_TILE_PIXELS) {
+            t->tile.n = t->taken.n = n;
+            t->taken.rows = t->tile.rows;
+            tt_take_rows(dy, w->out_c, t->factors, &t->taken);
+        }
+        tt_columns columns = tt_columns_of(&t->tile, t->factors, x);
+        columns.out = t->sums;
+        columns.step = 4 * t->tile.columns;
+        columns.mask = kept;
+        for (int32_t r = 0; r < TT_TILE_ROWS; r++) { /* 64 * 2^15 * 2^7 at most */
+            columns.sums[r] = -t->p->in_zero * t->taken.totals[r];
+        }
+        tt_add_columns(&columns);
+        kept = -1;
+        dy += n * w->out_c;
+        x += n * w->in_c;
+    }
+}
+
+static void copy(const int32_t *from, int32_t *to, int32_t n) {
+    while (n-- > 0) {
+        *to++ = *from++;
+    }
+}
+
+void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy, const int8_t *x,
+    tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent, int8_t *w,
+    int8_t *fraction, int32_t *d, tt_part *part) {
+    if (!takes_tiles(p, part)) {
+        tt_conv2d_bwd_weight_plain(
+            p, dy, x, rate, step_mantissa, step_exponent, w, fraction, d, part);
+        return;
+    }
+    int32_t in_c = p->window.in_c, out_c = p->window.out_c, channels = p->channels;
+    int32_t most = tt_min(TT_TILE_CHANNELS, channels), next;
+    int32_t *sums = d + (rate == NULL ? out_c * channels : 0);
+    tiles t = {.p = p, .sums = sums, .factors = sums + TT_TILE_ROWS * most, .tile.stride = in_c};
+    tt_span span = tt_part_take(part, out_c);
+    uint32_t dither = 0; /* before the first of all weights */
+    if (rate != NULL) {
+        dither = rate->dither - (uint32_t)(span.first * channels) * TT_DITHER_STEP;
+    }
+    for (int32_t o = span.first; o < span.last; o = next) {
+        t.tile.rows = tt_tile_rows(span.last - o, 0);
+        int32_t base = tt_min(o, out_c - t.tile.rows); /* the last tile may overlap those before */
+        next = tt_min(base + t.tile.rows, span.last);
+        for (int32_t c = 0; c < channels; c += most) {
+            int32_t n = t.tile.columns = tt_min(most, channels - c);
+            sum_columns(&t, dy->mantissa + base, x + c, c > 0);
+            const int32_t *row = sums + (o - base) * n;
+            for (int32_t k = o; k < next; k++, row += n) {
+                int32_t at = k * channels + c;
+                if (rate == NULL) {
+                    copy(row, d + at, n);
+                    continue;
+                }
+                tt_step step = tt_step_of(rate, step_mantissa[k], step_exponent[k] + dy->exponent);
+                rate->dither = dither + (uint32_t)at * TT_DITHER_STEP; /* in the order of all */
+                tt_update_weights(rate, step, row, n, w + k * in_c + c, fraction + at);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+/* Gradient of a convolution's input: 1x1 kernels four pixels, of a single one four channels at a time;
+ * output channels in pairs. */
+#include "tt_gradient_pairs.h"
+#include "tt_mantissas.h"
+#include "tt_plain.h"
+#include "tt_tile.h"
+
+#define COLUMNS 16 /* input channels at a time: 256 bytes of sums on the stack */
+
+/* What four pixels work on. */
+typedef struct {
+    const tt_conv2d_bwd_input_params *p;
+    const int8_t *w;
+    uint32_t *g; /* [out_c / 2][TT_PAIR_PIXELS] pairs; of an odd number the last one alone */
+    tt_grad_writer writer;
+} pixels;
+
+TT_INLINE uint32_t load_pair(const tt_mantissa *from) {
+#if TT_GRADIENT_BITS == 16
+    uint32_t pair;
+    __builtin_memcpy(&pair, from, sizeof pair);
+    return pair;
+#else
+    return tt_join_low((uint32_t)from[0], (uint32_t)from[1]);
+#endif
+}
+
+/* tt_real_gradient of both: the products are cut one bit lower, where one is half a unit. The factors are
+ * scale * 2^(headroom + 2) <= 2^25. */
+TT_INLINE uint32_t real_pair(uint32_t dy, int32_t first, int32_t second) {
+    uint32_t low = (uint32_t)(tt_multiply_low_half(first, dy, 1) >> 1);
+    uint32_t high = (uint32_t)(tt_multiply_high_half(second, dy, 1) >> 1);
+    return tt_join_low(low, high);
+}
+
+/* The real-valued gradients of `rows` pixels; those beyond repeat the last. */
+static void scale_pixels(
+    const pixels *at, const tt_mantissa *dy, const uint16_t *scale, int32_t rows) {
+    int32_t out_c = at->p->window.out_c, up = at->p->headroom + 2;
+    const tt_mantissa *dy1 = dy + (rows > 1 ? out_c : 0);
+    const tt_mantissa *dy2 = dy1 + (rows > 2 ? out_c : 0);
+    const tt_mantissa *dy3 = dy2 + (rows > 3 ? out_c : 0);
+    uint32_t *to = at->g;
+    for (int32_t o = 0; o + 1 < out_c; o += 2, to += TT_PAIR_PIXELS) {
+        int32_t first = scale[o] << up, second = scale[o + 1] << up;
+        to[0] = real_pair(load_pair(dy + o), first, second);
+        to[1] = real_pair(load_pair(dy1 + o), first, second);
+        to[2] = real_pair(load_pair(dy2 + o), first, second);
+        to[3] = real_pair(load_pair(dy3 + o), first, second);
+    }
+    if ((out_c & 1) != 0) {
+        int32_t o = out_c - 1, one = 1 << at->p->headroom;
+        to[0] = (uint32_t)tt_real_gradient(dy[o], one, scale[o]);
+        to[1] = (uint32_t)tt_real_gradient(dy1[o], one, scale[o]);
+        to[2] = (uint32_t)tt_real_gradient(dy2[o], one, scale[o]);
+        to[3] = (uint32_t)tt_real_gradient(dy3[o], one, scale[o]);
+    }
+}
+
+/* The last of an odd number of output channels, for n columns from w on. */
+static void add_last(const pixels *at, const int8_t *w, int32_t n, int32_t *sums) {
+    const tt_window *win = &at->p->window;
+    const uint32_t *g = at->g + (win->out_c >> 1) * TT_PAIR_PIXELS;
+    w += (win->out_c - 1) * win->in_c;
+    for (int32_t c = 0; c < n; c++, sums += TT_PAIR_PIXELS) {
+        for (int32_t r = 0; r < TT_PAIR_PIXELS; r++) {
+            sums[r] += (int32_t)g[r] * w[c];
+        }
+    }
+}
+
+/* sums[c][r] become mantissas index + r * in_c + c, c < n. */
+static void store(tt_grad_writer *writer, int32_t index, int32_t in_c, const int32_t *sums,
+    int32_t rows, int32_t n) {
+#if TT_GRADIENT_BITS == 16
+    if (rows == TT_PAIR_PIXELS) {
+        int32_t largest = 0, shift = writer->shift;
+        tt_mantissa *to = writer->grad->mantissa + index, *to1 = to + in_c, *to2 = to1 + in_c,
+                    *to3 = to2 + in_c, *end = to + n;
+        for (const int32_t *s = sums; to < end; s += TT_PAIR_PIXELS) {
+            *to++ = tt_grad_noted(s[0], 0, shift, &largest);
+            *to1++ = tt_grad_noted(s[1], 0, shift, &largest);
+            *to2++ = tt_grad_noted(s[2], 0, shift, &largest);
+            *to3++ = tt_grad_noted(s[3], 0, shift, &largest);
+        }
+        if (tt_grad_fits(writer->limit, largest, shift)) {
+            return;
+        }
+    }
+#endif
+    for (int32_t r = 0; r < rows; r++) {
+        tt_grad_put(writer, index + r * in_c, 1, sums + r, TT_PAIR_PIXELS, n);
+    }
+}
+
+/* `rows` pixels of dx. */
+static void tile_pixels(pixels *at, int32_t rows) {
+    const tt_window *win = &at->p->window;
+    int32_t in_c = win->in_c, first = at->writer.written, n;
+    int32_t sums[COLUMNS * TT_PAIR_PIXELS];
+    tt_grad_reserve(&at->writer, rows * in_c);
+    for (int32_t i = 0; i < in_c; i += n) {
+        n = tt_min(COLUMNS, in_c - i) & ~1;
+        if (n == 0) { /* the last one, and once more that before it */
+            n = 2;
+            i--;
+        }
+        tt_pair_columns tile = {in_c, win->out_c >> 1, n >> 1};
+        tt_gradient_pairs(at->g, at->w + i, &tile, sums);
+        if ((win->out_c & 1) != 0) {
+            add_last(at, at->w + i, n, sums);
+        }
+        store(&at->writer, first + i, in_c, sums, rows, n);
+    }
+}
+/* What of a single pixel's gradient is not 0, each with the index of its weights; returns how many,
+ * made even. */
+static int32_t pack_factors(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy,
+    const uint16_t *scale, int32_t *factors) {
+    int32_t n = 0, in_c = p->window.in_c, one = 1 << p->headroom;
+    for (int32_t o = 0, at = 0; o < p->window.out_c; o++, at += in_c) {
+        int32_t g = tt_real_gradient(dy[o], one, scale[o]);
+        if (g != 0) {
+            factors[2 * n] = g;
+            factors[2 * n + 1] = at;
+            n++;
+        }
+    }
+    if ((n & 1) != 0) {
+        factors[2 * n] = factors[2 * n + 1] = 0;
+        n++;
+    }
+    return n;
+}
+
+static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
+    tt_span span = tt_channels_take(part, p->window.in_c);
+    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
+    int32_t n = pack_factors(p, dy->mantissa, scale, scratch);
+    int32_t sums[COLUMNS * TT_PAIR_PIXELS];
+    for (int32_t i = span.first; i < span.last; i += COLUMNS * TT_PAIR_PIXELS) {
+        int32_t count = tt_min(COLUMNS * TT_PAIR_PIXELS, span.last - i);
+        tt_gradient_row(scratch, n, w + i, count >> 2, sums);
+        tt_grad_push(&writer, sums, count);
+    }
+    tt_grad_pause(&writer, part);
+}
+
+void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
+    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
+    const tt_window *win = &p->window;
+    if (tt_fully_connected(win) && (win->in_c & 3) == 0 && ((uintptr_t)w & 3u) == 0u) {
+        single_pixel(p, dy, w, scale, dx, scratch, part);
+        return;
+    }
+    if (!tt_takes_tiles(win) || win->in_c < 2) {
+        tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
+        return;
+    }
+    tt_span span = tt_part_take(part, win->in_h * win->in_w);
+    pixels at = {
+        p, w, (uint32_t *)scratch, tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part)};
+    const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
+    for (int32_t pixel = span.first; pixel < span.last; pixel += TT_PAIR_PIXELS) {
+        int32_t rows = tt_min(TT_PAIR_PIXELS, span.last - pixel);
+        scale_pixels(&at, g, scale, rows);
+        tile_pixels(&at, rows);
+        g += rows * win->out_c;
+    }
+    tt_grad_pause(&at.writer, part);
+}
