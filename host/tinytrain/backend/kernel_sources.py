@@ -29,7 +29,7 @@ COMPACT = (
 COMPACT_ON = {
     "armv6m": (
         *("depthwise_conv2d_s8", "update_products", "row_sums"),
-        *("conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
+        *("conv2d_bwd_weight", "gradient_tile", "scale_pixels", "conv2d_bwd_input", "bias"),
     )
 }
 
