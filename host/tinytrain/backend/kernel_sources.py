@@ -35,8 +35,9 @@ FALLBACK = ("conv2d_plain", "depthwise_conv2d_plain")
 # where it is in assembly, too
 COMPACT_ON = {
     "armv6m": (
-        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
-        *("update_products", "row_sums", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums", "bias"),
+        *("conv2d_bwd_input", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
+        *("update_products", "row_sums"),
     ),
     **dict.fromkeys(
         ("armv7emsp", "armv7emdp"),
