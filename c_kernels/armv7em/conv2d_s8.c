@@ -96,26 +96,43 @@ static void copy_window(const layer *l, int32_t out_y, int32_t out_x, int8_t *co
     }
 }
 
+/* A pixel's window, and the one of its right neighbour if there are `both`, as the job's inputs: where they
+ * lie if they are whole words in the map, else copied. */
+static void place_windows(
+    const layer *l, tt_pair_job *job, int32_t out_y, int32_t out_x, int32_t both) {
+    const tt_window *w = &l->p->window;
+    int32_t top = tt_window_top(w, out_y), left = tt_window_left(w, out_x);
+    int32_t row = w->kernel_w * w->in_c, last = left + (both ? w->stride_w : 0);
+    if ((row & 3) == 0 && top >= 0 && top + w->kernel_h <= w->in_h && left >= 0 &&
+        last + w->kernel_w <= w->in_w) {
+        job->rows = w->kernel_h;
+        job->words = row >> 2;
+        return;
+    }
+    job->rows = 1;
+    job->words = l->packing.depth >> 2;
+    job->first = job->second = l->columns;
+    copy_window(l, out_y, out_x, l->columns);
+    if (both) {
+        job->second += l->packing.depth;
+        copy_window(l, out_y, out_x + 1, l->columns + l->packing.depth);
+    }
+}
+
 /* All pixels for the channels that `job` describes but for its pixels. */
 static void run_pixels(const layer *l, tt_pair_job *job) {
     const tt_window *w = &l->p->window;
-    int32_t out_c = w->out_c, step = w->stride_w * w->in_c, depth = l->packing.depth;
+    int32_t out_c = w->out_c, step = w->stride_w * w->in_c;
     for (int32_t y = 0; y < l->rows; y++) {
         int32_t first = tt_window_top(w, y) * w->in_w - w->pad_left;
-        const int8_t *x = l->x + first * w->in_c; /* where no windows are copied */
+        const int8_t *x = l->x + first * w->in_c;
         for (int32_t left = l->pixels; left > 0; left -= 2) {
             int32_t both = left > 1;
             job->first = x;
             job->second = x + (both ? step : 0);
             job->y_step = both ? out_c : 0;
             if (l->packing.column) {
-                int32_t at = l->pixels - left;
-                copy_window(l, y, at, l->columns);
-                job->first = job->second = l->columns;
-                if (both) {
-                    copy_window(l, y, at + 1, l->columns + depth);
-                    job->second += depth;
-                }
+                place_windows(l, job, y, l->pixels - left, both);
             }
             tt_pair_tiles(job);
             x += 2 * step;
@@ -130,10 +147,12 @@ static int in_map(const tt_window *w) {
 }
 
 static void run(layer *l, int8_t *y, uint8_t *clip, int32_t *scratch) {
-    int32_t out_c = l->p->window.out_c, depth = l->packing.depth;
+    const tt_window *w = &l->p->window;
+    int32_t out_c = w->out_c, depth = l->packing.depth;
     uint32_t offset = (uint32_t)-l->p->in_zero & 0xffffu;
-    tt_pair_job job = {NULL, NULL, depth >> 2, offset | offset << 16,
-        (tt_pair_group *)(void *)scratch, NULL, NULL, 0, 0, clip, y};
+    tt_pair_job job = {NULL, NULL, depth >> 2, offset | offset << 16, 1,
+        (w->in_w - w->kernel_w) * w->in_c, (tt_pair_group *)(void *)scratch, NULL, NULL, 0, 0, clip,
+        y};
     job.inputs = (uint32_t *)scratch + l->packing.groups * (tt_pair_group_bytes(depth) >> 2);
     l->columns = (int8_t *)(job.inputs + depth);
     for (int32_t o = 0; o < out_c; o += job.outputs) {

@@ -89,19 +89,25 @@
     .type tt_pair_tiles, %function
     .thumb_func
 tt_pair_tiles:
-    push {r4-r11, lr}
-    ldmia r0, {r1-r6}
-0:  ldr r7, [r1], #4
-    ldr r8, [r2], #4
-    sxtab16 r9, r4, r7
-    sxtab16 r10, r4, r8
-    sxtab16 r11, r4, r7, ror #8
-    sxtab16 r12, r4, r8, ror #8
-    stmia r6!, {r9-r12}
-    subs r3, #1
+    push {r0, r4-r11, lr}
+    ldmia r0, {r1-r8}
+0:  mov r0, r3
+1:  ldr r7, [r1], #4
+    ldr r9, [r2], #4
+    sxtab16 r10, r4, r7
+    sxtab16 r11, r4, r9
+    sxtab16 r12, r4, r7, ror #8
+    sxtab16 lr, r4, r9, ror #8
+    stmia r8!, {r10-r12, lr}
+    subs r0, #1
+    bne 1b
+    add r1, r1, r6
+    add r2, r2, r6
+    subs r5, #1
     bne 0b
-    adds r0, #16
-    mov r3, r6
+    ldr r0, [sp]
+    mov r3, r8
+    adds r0, #24
     ldmia r0, {r1, r2, r4-r8}
     add r5, r5, r4
     sub r8, r4, r8
@@ -147,7 +153,7 @@ tt_pair_tiles:
     cmp r10, r12
     bne 1b
     add sp, #32
-    pop {r4-r11, pc}
+    pop {r0, r4-r11, pc}
 6:  movs r0, #0
     store_noting r2, r10, 0
     store_noting r3, r10, 1

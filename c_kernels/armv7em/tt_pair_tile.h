@@ -18,8 +18,8 @@ typedef struct {
     uint32_t weights[];
 } tt_pair_group;
 
-/* A pair of pixels, `words` words of four inputs each, with `outputs` channels whose groups lie one after
- * the other. inputs [words][2][2]: for what both pixels' words have in bytes (0, 2), then (1, 3), with a
+/* A pair of pixels with `outputs` channels whose groups lie one after the other. A pixel's inputs are `rows`
+ * rows of `words` words of four, `gap` bytes apart. inputs [rows][words][2][2]: for what both pixels' words have in bytes (0, 2), then (1, 3), with a
  * half of `offset` added to each. The second pixel's outputs lie y_step behind the first one's; it may be
  * the first again. clip: NULL, or the mask of the tensor that begins at `base`, its bits 0. pair_tile.S
  * knows the offsets. */
@@ -27,6 +27,7 @@ typedef struct {
     const int8_t *first, *second;
     int32_t words;
     uint32_t offset;
+    int32_t rows, gap;
     const tt_pair_group *group;
     uint32_t *inputs;
     int8_t *y;
