@@ -43,7 +43,7 @@ const void *tt_get_input(mp_obj_t x) {
     }
     for (size_t i = 0; i < TT_INPUT_BYTES / 4; i++) {
         int32_t index;
-        memcpy(&index, (const uint8_t *)view.buf + 4 * i, 4);
+        tt_copy(&index, (const uint8_t *)view.buf + 4 * i, 4);
         if ((uint32_t)index >= TT_INDICES) {
             mp_obj_t values[] = {mp_obj_new_int_from_uint(i), MP_OBJ_NEW_SMALL_INT(TT_INDICES - 1)};
             tt_raise(MP_QSTR_ValueError, tt_format("x[%d]: 0 to %d expected", 2, values));
@@ -62,7 +62,9 @@ void tt_get_arguments(size_t n_args, const mp_obj_t *args, mp_map_t *named, qstr
     mp_arg_t allowed[TT_ARGUMENTS] = {
         {(uint16_t)first, MP_ARG_OBJ, {.u_obj = MP_OBJ_NULL}},
         {(uint16_t)second, MP_ARG_OBJ, {.u_obj = mp_const_none}},
+#if TT_LOSS != TT_LOSS_NONE
         {MP_QSTR_budget_us, MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(2000)}},
+#endif
     };
     for (size_t i = 0; i < least; i++) {
         allowed[i].flags |= MP_ARG_REQUIRED;

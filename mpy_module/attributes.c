@@ -18,21 +18,23 @@ static size_t tt_factor_of(qstr attr) {
 
 /* A number that is not negative and below a limit, as an IEEE 754 single. */
 static uint32_t tt_get_factor(qstr attr, mp_obj_t value, uint32_t below_bits) {
-    uint32_t bits = 0;
+    qstr exception = MP_QSTR_TypeError;
+    const char *text = "%s: number expected";
+    if (value != mp_const_true && value != mp_const_false) {
+        uint32_t bits = 0;
+        mp_binary_set_val_array('f', &bits, 0, value);
+        if (bits == TT_SIGN_BIT) {
+            bits = 0; /* -0.0 */
+        }
+        if (bits < below_bits) { /* floats >= 0 are ordered as their bits; NaN, signs come last */
+            return bits;
+        }
+        exception = MP_QSTR_ValueError;
+        text = below_bits == TT_ONE_BITS ? "%s: number >= 0 and < 1 expected"
+                                         : "%s: finite number >= 0 expected";
+    }
     mp_obj_t name = MP_OBJ_NEW_QSTR(attr);
-    if (mp_obj_get_type(value) == mp_obj_get_type(mp_const_false)) {
-        tt_raise(MP_QSTR_TypeError, tt_format("%s: number expected", 1, &name));
-    }
-    mp_binary_set_val_array('f', &bits, 0, value);
-    if (bits == TT_SIGN_BIT) {
-        bits = 0; /* -0.0 */
-    }
-    if (bits >= below_bits) { /* floats >= 0 are ordered as their bits; NaN and signs come last */
-        const char *text = below_bits == TT_ONE_BITS ? "%s: number >= 0 and < 1 expected"
-                                                     : "%s: finite number >= 0 expected";
-        tt_raise(MP_QSTR_ValueError, tt_format(text, 1, &name));
-    }
-    return bits;
+    tt_raise(exception, tt_format(text, 1, &name));
 }
 
 static void tt_set_factor(tt_trainer *self, size_t factor, qstr attr, mp_obj_t value) {

@@ -20,6 +20,15 @@
 
 #define TT_NORETURN __attribute__((noreturn))
 
+/* As memcpy and memset; a native module reaches them without functions of its own in between. */
+#if MICROPY_ENABLE_DYNRUNTIME
+#define tt_copy(to, from, bytes) (mp_fun_table.memmove_((to), (from), (bytes)))
+#define tt_fill(to, value, bytes) (mp_fun_table.memset_((to), (value), (bytes)))
+#else
+#define tt_copy(to, from, bytes) (memcpy((to), (from), (bytes)))
+#define tt_fill(to, value, bytes) (memset((to), (value), (bytes)))
+#endif
+
 /* A number in a table of values. */
 #define TT_WORD(n) ((const void *)(uintptr_t)(n))
 
@@ -55,10 +64,10 @@ typedef struct {
     void *keep;             /* the object that owns the weights, or the block they were read into */
     const uint8_t *weights; /* payload: TT_WEIGHTS_BYTES, aligned to 4 bytes */
     uint8_t *memory;        /* state, then arena; NULL once closed */
-    bool torn;              /* a load was interrupted: the state is a mixture */
     bool in_place;          /* the weights lie where the caller has them, not in a copy of a file */
-    uint32_t turn;          /* counts what uses the arena or changes parameters */
 #if TT_LOSS != TT_LOSS_NONE
+    bool torn;         /* a load was interrupted: the state is a mixture */
+    uint32_t turn;     /* counts what uses the arena or changes parameters */
     tt_rate rate;      /* as set; a step has its own copy */
     tt_run run;        /* the step on its way */
     mp_obj_t ticks_us; /* of time: to import it again may search the file system */
@@ -74,7 +83,16 @@ typedef struct {
 
 /* Places of the arguments that methods have in common: x, y (or out), and so on; latent: whether x is
  * one. */
-enum { TT_X, TT_Y, TT_OUT = TT_Y, TT_BUDGET, TT_LATENT, TT_ARGUMENTS };
+enum {
+    TT_X,
+    TT_Y,
+    TT_OUT = TT_Y,
+#if TT_LOSS != TT_LOSS_NONE
+    TT_BUDGET,
+#endif
+    TT_LATENT,
+    TT_ARGUMENTS
+};
 
 /* Only a model that can learn towards its input does without y. */
 #define TT_LEAST_GOAL ((size_t)(TT_LOSS == TT_LOSS_MSE ? 1 : 2))

@@ -136,7 +136,7 @@ static void tt_find_blocks(tt_slots *slots, mp_obj_t device) {
 
 /* A step taken in slices is given up: a save wants whole steps. */
 static void tt_find_slots(tt_slots *slots, tt_trainer *trainer, mp_obj_t where) {
-    memset(slots, 0, sizeof(*slots));
+    tt_fill(slots, 0, sizeof(*slots));
     slots->trainer = trainer;
     slots->memory = trainer->memory;
     slots->turn = ++trainer->turn;
@@ -160,7 +160,7 @@ static size_t tt_read_piece(tt_slots *slots, size_t slot, size_t number) {
 /* The header at the start of the first piece. */
 static tt_verdict tt_judge_slot(
     const tt_slots *slots, size_t length, tt_checkpoint_header *header) {
-    memcpy(header, slots->piece, sizeof(*header));
+    tt_copy(header, slots->piece, sizeof(*header));
     if (slots->device != MP_OBJ_NULL && header->magic + 1u <= 1u) {
         return TT_EMPTY; /* all bits 0 or 1: nothing was ever written */
     }
@@ -213,7 +213,7 @@ static tt_verdict tt_walk(tt_slots *slots, size_t slot, uint8_t *state) {
         crc = tt_crc32(crc, slots->piece + from, count);
         if (state != NULL) {
             tt_check_turn(slots);
-            memcpy(state + done, slots->piece + from, count);
+            tt_copy(state + done, slots->piece + from, count);
         }
         done += count;
         from = length;
@@ -314,12 +314,12 @@ static void tt_save_blocks(const tt_slots *slots, size_t slot, const tt_checkpoi
             tt_check_unchanged(slots, header);
         }
         size_t end = begin + size < TT_SAVED_BYTES ? begin + size : TT_SAVED_BYTES;
-        memset(slots->piece, 0xff, size);
+        tt_fill(slots->piece, 0xff, size);
         if (number == 0) {
-            memcpy(slots->piece, header, head);
-            memcpy(slots->piece + head, tt_state(slots), end - head);
+            tt_copy(slots->piece, header, head);
+            tt_copy(slots->piece + head, tt_state(slots), end - head);
         } else {
-            memcpy(slots->piece, tt_state(slots) + begin - head, end - begin);
+            tt_copy(slots->piece, tt_state(slots) + begin - head, end - begin);
         }
         tt_transfer(slots, slot, number, MP_QSTR_writeblocks);
         if (number == 0) {
@@ -387,7 +387,7 @@ mp_obj_t tt_load(tt_trainer *self, mp_obj_t where) {
         tt_raise_os(TT_EIO); /* it was valid a moment ago */
     }
     if (TT_STAGED) {
-        memcpy(self->memory, staged, TT_STATE_BYTES);
+        tt_copy(self->memory, staged, TT_STATE_BYTES);
     }
     self->torn = false;
     return tt_found(&slots, newest, slots.sequences[newest]);

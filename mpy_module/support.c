@@ -105,5 +105,5 @@ void *tt_allocate(size_t bytes) {
         tt_raise(
             MP_QSTR_MemoryError, tt_format("%d bytes needed in one piece, %d free", 2, values));
     }
-    return memset(block, 0, bytes);
+    return tt_fill(block, 0, bytes);
 }

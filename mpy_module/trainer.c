@@ -3,6 +3,14 @@
 
 #include "binding.h"
 
+static void tt_next_turn(tt_trainer *self) {
+#if TT_LOSS != TT_LOSS_NONE
+    self->turn++;
+#else
+    (void)self;
+#endif
+}
+
 /* For what gives the state a new value as a whole. */
 static tt_trainer *tt_any_state(mp_obj_t self_in) {
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
@@ -14,27 +22,29 @@ static tt_trainer *tt_any_state(mp_obj_t self_in) {
 
 tt_trainer *tt_open_trainer(mp_obj_t self_in) {
     tt_trainer *self = tt_any_state(self_in);
+#if TT_LOSS != TT_LOSS_NONE
     if (self->torn) {
         tt_refuse("load was interrupted: load again, or reset");
     }
+#endif
     return self;
 }
 
 tt_trainer *tt_use_trainer(mp_obj_t self_in) {
     tt_trainer *self = tt_open_trainer(self_in);
-    self->turn++;
+    tt_next_turn(self);
     return self;
 }
 
 static void tt_put_input(tt_trainer *self, mp_obj_t x) {
-    memcpy(self->memory + TT_ARENA_AT + TT_INPUT_OFFSET, tt_get_input(x), TT_INPUT_BYTES);
+    tt_copy(self->memory + TT_ARENA_AT + TT_INPUT_OFFSET, tt_get_input(x), TT_INPUT_BYTES);
 }
 
 #if TT_LATENT_BYTES
 /* Copy a latent to an offset in the arena. */
 static void tt_put_latent(tt_trainer *self, mp_obj_t x, size_t offset) {
     const void *bytes = tt_get_bytes(x, MP_QSTR_x, TT_LATENT_BYTES, MP_BUFFER_READ);
-    memcpy(self->memory + TT_ARENA_AT + offset, bytes, TT_LATENT_BYTES);
+    tt_copy(self->memory + TT_ARENA_AT + offset, bytes, TT_LATENT_BYTES);
 }
 #endif
 
@@ -136,7 +146,7 @@ static void *tt_get_out(mp_obj_t out, size_t size) {
 /* Without `out` the result is a new array('b'); with it nothing is allocated. */
 static mp_obj_t tt_give(mp_obj_t out, const int8_t *data, size_t size) {
     if (out != mp_const_none) {
-        memcpy(tt_get_out(out, size), data, size);
+        tt_copy(tt_get_out(out, size), data, size);
         return out;
     }
     mp_obj_t array = tt_import(MP_QSTR_array, MP_QSTR_array);
@@ -144,14 +154,39 @@ static mp_obj_t tt_give(mp_obj_t out, const int8_t *data, size_t size) {
     return mp_call_function_n_kw(array, 2, 0, values);
 }
 
-static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+int32_t tt_largest(const int8_t *output) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < (int32_t)TT_OUTPUT_BYTES; i++) {
+        if (output[i] > output[best]) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static mp_obj_t tt_infer(size_t n_args, const mp_obj_t *args, mp_map_t *named, bool classify) {
     mp_arg_val_t given[TT_ARGUMENTS];
     tt_trainer *self = tt_use_trainer(args[0]);
-    tt_get_arguments(n_args, args, named, MP_QSTR_x, MP_QSTR_out, 1, 2, given);
-    tt_get_out(given[TT_OUT].u_obj, TT_OUTPUT_BYTES); /* is refused before anything runs */
-    return tt_give(given[TT_OUT].u_obj, tt_run_predict(self, given), TT_OUTPUT_BYTES);
+    tt_get_arguments(
+        n_args, args, named, MP_QSTR_x, MP_QSTR_out, 1, classify ? TT_OUT : TT_OUT + 1, given);
+    mp_obj_t out = classify ? mp_const_none : given[TT_OUT].u_obj;
+    tt_get_out(out, TT_OUTPUT_BYTES); /* is refused before anything runs */
+    const int8_t *output = tt_run_predict(self, given);
+    if (classify) {
+        return MP_OBJ_NEW_SMALL_INT(tt_largest(output));
+    }
+    return tt_give(out, output, TT_OUTPUT_BYTES);
+}
+
+static mp_obj_t tt_trainer_predict(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+    return tt_infer(n_args, args, named, false);
 }
 static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_predict_obj, 1, tt_trainer_predict);
+
+static mp_obj_t tt_trainer_classify(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
+    return tt_infer(n_args, args, named, true);
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_classify_obj, 1, tt_trainer_classify);
 
 /* What the frozen layers make of x, for `latent=True`. */
 static mp_obj_t tt_trainer_encode(size_t n_args, const mp_obj_t *args) {
@@ -171,29 +206,13 @@ static mp_obj_t tt_trainer_encode(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_encode_obj, 2, 3, tt_trainer_encode);
 
-int32_t tt_largest(const int8_t *output) {
-    int32_t best = 0;
-    for (int32_t i = 1; i < (int32_t)TT_OUTPUT_BYTES; i++) {
-        if (output[i] > output[best]) {
-            best = i;
-        }
-    }
-    return best;
-}
-
-static mp_obj_t tt_trainer_classify(size_t n_args, const mp_obj_t *args, mp_map_t *named) {
-    mp_arg_val_t given[TT_ARGUMENTS];
-    tt_trainer *self = tt_use_trainer(args[0]);
-    tt_get_arguments(n_args, args, named, MP_QSTR_x, MP_QSTR_y, 1, 1, given);
-    return MP_OBJ_NEW_SMALL_INT(tt_largest(tt_run_predict(self, given)));
-}
-static MP_DEFINE_CONST_FUN_OBJ_KW(tt_trainer_classify_obj, 1, tt_trainer_classify);
-
 static mp_obj_t tt_trainer_reset(mp_obj_t self_in) {
     tt_trainer *self = tt_any_state(self_in);
-    self->turn++;
+    tt_next_turn(self);
     tt_model_reset(self->weights, self->memory);
+#if TT_LOSS != TT_LOSS_NONE
     self->torn = false;
+#endif
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_reset_obj, tt_trainer_reset);
@@ -213,9 +232,12 @@ static MP_DEFINE_CONST_FUN_OBJ_2(tt_trainer_load_obj, tt_trainer_load);
 /* The memory is left to the garbage collector: views of `state` may still refer to it. */
 static mp_obj_t tt_trainer_deinit(mp_obj_t self_in) {
     tt_trainer *self = MP_OBJ_TO_PTR(self_in);
-    uint32_t turn = self->turn + 1;
-    memset(&self->keep, 0, sizeof(*self) - offsetof(tt_trainer, keep));
-    self->turn = turn;
+    tt_next_turn(self);
+    self->keep = self->memory = NULL;
+    self->weights = NULL;
+#if TT_LOSS != TT_LOSS_NONE
+    tt_fill(&self->run, 0, sizeof(self->run));
+#endif
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(tt_trainer_deinit_obj, tt_trainer_deinit);
@@ -235,8 +257,34 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(tt_trainer_exit_obj, 4, 4, tt_trainer
 mp_obj_t tt_trainer_dict(void) {
     static const int32_t input_shape[] = {TT_LENGTH(TT_INPUT_SHAPE), TT_INPUT_SHAPE};
     static const int32_t output_shape[] = {TT_LENGTH(TT_OUTPUT_SHAPE), TT_OUTPUT_SHAPE};
-    static const char constants[] = "stfitfiIII";
     static const void *const values[] = {
+#if TT_LOSS != TT_LOSS_NONE
+        &tt_trainer_save_obj,
+        &tt_trainer_load_obj,
+        &tt_trainer_evaluate_obj,
+        &tt_trainer_slices_obj,
+        &tt_trainer_astep_obj,
+#define TT_TRAINING "OOOOO"
+#else
+#define TT_TRAINING
+#endif
+#if TT_BATCH
+        &tt_trainer_accumulate_obj,
+        &tt_trainer_apply_obj,
+#define TT_BATCHES "OO"
+#else
+#define TT_BATCHES
+#endif
+        &tt_trainer_step_obj,
+        &tt_trainer_predict_obj,
+        &tt_trainer_classify_obj,
+        &tt_trainer_encode_obj,
+        &tt_trainer_quantize_obj,
+        &tt_trainer_info_obj,
+        &tt_trainer_reset_obj,
+        &tt_trainer_deinit_obj,
+        &tt_trainer_enter_obj,
+        &tt_trainer_exit_obj,
         TT_MODEL_NAME,
         input_shape,
         TT_WORD(TT_INPUT_SCALE_BITS),
@@ -248,43 +296,7 @@ mp_obj_t tt_trainer_dict(void) {
         TT_WORD(TT_LATENT_BYTES),
         TT_WORD(TT_ARENA_BYTES + TT_STATE_BYTES),
     };
-    const qstr constant_names[] = {MP_QSTR_name, MP_QSTR_input_shape, MP_QSTR_input_scale,
-        MP_QSTR_input_zero_point, MP_QSTR_output_shape, MP_QSTR_output_scale,
-        MP_QSTR_output_zero_point, MP_QSTR_classes, MP_QSTR_latent_size, MP_QSTR_ram};
-    static const void *const methods[] = {
-        &tt_trainer_step_obj,
-        &tt_trainer_predict_obj,
-        &tt_trainer_classify_obj,
-        &tt_trainer_encode_obj,
-        &tt_trainer_quantize_obj,
-        &tt_trainer_info_obj,
-        &tt_trainer_reset_obj,
-        &tt_trainer_deinit_obj,
-        &tt_trainer_enter_obj,
-        &tt_trainer_exit_obj,
-#if TT_LOSS != TT_LOSS_NONE
-        &tt_trainer_save_obj,
-        &tt_trainer_load_obj,
-        &tt_trainer_evaluate_obj,
-        &tt_trainer_slices_obj,
-        &tt_trainer_astep_obj,
-#endif
-#if TT_BATCH
-        &tt_trainer_accumulate_obj,
-        &tt_trainer_apply_obj,
-#endif
-    };
-    const qstr method_names[] = {
-        MP_QSTR_step,
-        MP_QSTR_predict,
-        MP_QSTR_classify,
-        MP_QSTR_encode,
-        MP_QSTR_quantize,
-        MP_QSTR_info,
-        MP_QSTR_reset,
-        MP_QSTR_deinit,
-        MP_QSTR___enter__,
-        MP_QSTR___exit__,
+    const qstr names[] = {
 #if TT_LOSS != TT_LOSS_NONE
         MP_QSTR_save,
         MP_QSTR_load,
@@ -296,11 +308,28 @@ mp_obj_t tt_trainer_dict(void) {
         MP_QSTR_accumulate,
         MP_QSTR_apply,
 #endif
+        MP_QSTR_step,
+        MP_QSTR_predict,
+        MP_QSTR_classify,
+        MP_QSTR_encode,
+        MP_QSTR_quantize,
+        MP_QSTR_info,
+        MP_QSTR_reset,
+        MP_QSTR_deinit,
+        MP_QSTR___enter__,
+        MP_QSTR___exit__,
+        MP_QSTR_name,
+        MP_QSTR_input_shape,
+        MP_QSTR_input_scale,
+        MP_QSTR_input_zero_point,
+        MP_QSTR_output_shape,
+        MP_QSTR_output_scale,
+        MP_QSTR_output_zero_point,
+        MP_QSTR_classes,
+        MP_QSTR_latent_size,
+        MP_QSTR_ram,
     };
-    mp_obj_t dict = mp_obj_new_dict(30);
-    tt_store_all(dict, constants, constant_names, values);
-    for (size_t i = 0; i < MP_ARRAY_SIZE(methods); i++) {
-        tt_store_all(dict, "O", method_names + i, methods + i);
-    }
+    mp_obj_t dict = mp_obj_new_dict(MP_ARRAY_SIZE(names));
+    tt_store_all(dict, TT_TRAINING TT_BATCHES "OOOOOOOOOOstfitfiIII", names, values);
     return dict;
 }

@@ -14,8 +14,7 @@ typedef struct {
 } sum_of_two;
 
 /* y[i] of n elements; returns which of the first 32 were clamped, by bits. */
-uint32_t tt_add_row(
-    const sum_of_two *sum, const int8_t *a, const int8_t *b, int8_t *y, int32_t n);
+uint32_t tt_add_row(const sum_of_two *sum, const int8_t *a, const int8_t *b, int8_t *y, int32_t n);
 
 static factor factor_of(int32_t multiplier, int32_t shift) {
     factor f = {multiplier >> 16, multiplier & 0xffff, -shift};

@@ -203,7 +203,8 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
     int32_t halves = c.packing.rows * c.pitch;
     c.meetings = (meeting *)(c.taps + tt_correlation_taps(win));
     c.sums = (int32_t *)(c.meetings + height * win->stride_w);
-    c.plane = (int16_t *)scratch + (tt_correlation_pair_bytes(win) >> 1) - halves;
+    int32_t columns = (win->in_w + win->stride_w - 1) >> (win->stride_w - 1);
+    c.plane = (int16_t *)(c.sums + ((columns + 3) & ~3));
     clear(c.plane, halves);
     c.step = win->in_c * win->stride_w;
     set_phases(&c);

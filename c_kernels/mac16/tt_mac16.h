@@ -1,5 +1,6 @@
 /* The MAC16 option of ESP32 and ESP32-S3: one multiplication of int16 with both operands' loads in an
- * instruction. The compiler itself uses neither its accumulator nor m0 to m3. */
+ * instruction. The compiler itself uses neither its accumulator nor m0 to m3. No loop's body reads a register
+ * before and after it is loaded: QEMU (7.2) would read the old value (tests/bed/README.md). */
 #ifndef TT_MAC16_H
 #define TT_MAC16_H
 

@@ -27,7 +27,8 @@ void tt_plane_pack(const tt_plane_rows *rows, const int8_t *x, int32_t n, uint32
 
 /* How a channel's sums become outputs: a = sum >> pre is in int16, or else the output is saturated;
  * floor((a * multiplier + low) / 2^shift) and the same + width are the ends of an interval in which
- * the reference's result lies. If the ends differ, the result has to be computed. */
+ * the reference's result lies, or one that is clamped to the same. If the ends differ, the result has to
+ * be computed. */
 typedef struct {
     int32_t shift, pre, multiplier, low, width;
 } tt_plane_scale;

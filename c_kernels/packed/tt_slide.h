@@ -20,21 +20,21 @@ typedef struct {
 void tt_gather_gradient(const tt_gather *g, const tt_mantissa *from, int32_t *to);
 void tt_gather_input(const tt_gather *g, const int8_t *from, int32_t *to);
 
-/* Rows of a channel's input gradient, all with the same taps; slide_input.S knows the offsets. What is
- * called a row of the plane is a row of the output's gradient. */
+/* Rows of a channel's input gradient, all with the same taps; slide_input.S knows the offsets. The plane
+ * is of the output's gradient; `first`: which of its rows, perhaps outside, the first taps meet for the
+ * first row, one further down for the next. index: of the first mantissa, to the next one in the row, and
+ * to the next row. */
 typedef struct {
     const int32_t *plane; /* in the plane's first row, where the windows of a row begin */
     int32_t pitch;        /* bytes from row to row */
     int32_t height;       /* rows of the plane; outside of them lie zeros */
     const int32_t *taps;  /* [tap_rows][n], last ones first */
     int32_t tap_rows, n;  /* n <= TT_MOST_TAPS */
-    int32_t first; /* the plane's row, perhaps outside, that the first row's first taps meet; the
-                             next row begins one further down */
+    int32_t first;
     int32_t rows, columns;
     int32_t scale; /* at most 2^15 */
     tt_grad_writer *writer;
-    int32_t index, index_step,
-        index_row; /* of the first mantissa, to the next one, and to the next row */
+    int32_t index, index_step, index_row;
 } tt_slide_input;
 
 #define TT_MOST_TAPS 7

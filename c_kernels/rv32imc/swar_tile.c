@@ -106,7 +106,12 @@ void tt_swar_tile_1(tt_swar_job *job) {
 }
 
 void tt_swar_tile_2(tt_swar_job *job) {
-    tile(job, 1, 2);
+    if (job->pixels > 1) {
+        tile(job, 2, 2);
+    }
+    if (job->pixels > 0) {
+        tile(job, 1, 2);
+    }
 }
 
 void tt_swar_tile_3(tt_swar_job *job) {

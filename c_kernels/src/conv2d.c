@@ -21,53 +21,28 @@ int32_t tt_conv2d_patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x,
     return (int32_t)sum;
 }
 
-/* The sums of up to four output channels from `o` on, biases included; returns how many. */
-static int32_t next_outputs(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w,
+int32_t tt_conv2d_next_sums(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w,
     const int32_t *bias, int32_t o, int32_t *sums) {
     int32_t in_c = p->window.in_c, out_c = p->window.out_c;
-    int32_t taps = p->window.kernel_h * p->window.kernel_w * in_c;
+    int32_t taps = p->window.kernel_h * p->window.kernel_w * in_c, stride = taps;
     int32_t n = tt_min(4, out_c - o), before = 4 - n; /* the last four may overlap those before */
-    if (out_c < 4) {
+    int32_t four[4] = {0, 0, 0, 0};
+    if (out_c < 4) { /* one, four times */
         n = 1;
         before = 0;
-        sums[0] = tt_conv2d_patch_sum(p, patch, x, w + o * taps);
-    } else {
-        int32_t four[4] = {0, 0, 0, 0};
-        x += patch.pixel * in_c;
-        w += (o - before) * taps + patch.tap * in_c;
-        for (int32_t rows = patch.rows; rows > 0; rows--) {
-            tt_dot_4(x, w, tt_max(patch.columns, 0) * in_c, taps, -p->in_zero, four);
-            x += p->window.in_w * in_c;
-            w += p->window.kernel_w * in_c;
-        }
-        for (int32_t i = 0; i < n; i++) {
-            sums[i] = four[before + i];
-        }
+        stride = 0;
     }
-    for (int32_t i = 0; bias != NULL && i < n; i++) {
-        sums[i] = tt_wrap_add(sums[i], bias[o + i]);
+    x += patch.pixel * in_c;
+    w += (o - before) * taps + patch.tap * in_c;
+    for (int32_t rows = patch.rows; rows > 0; rows--) {
+        tt_dot_4(x, w, tt_max(patch.columns, 0) * in_c, stride, -p->in_zero, four);
+        x += p->window.in_w * in_c;
+        w += p->window.kernel_w * in_c;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        sums[i] = bias != NULL ? tt_wrap_add(four[before + i], bias[o + i]) : four[before + i];
     }
     return n;
-}
-
-void tt_conv2d_s8_plain(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
-    const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip) {
-    const tt_window *win = &p->window;
-    tt_clip_writer writer = tt_clip_begin(clip);
-    int32_t sums[4];
-    for (int32_t out_y = 0; out_y < win->out_h; out_y++) {
-        for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
-            tt_patch patch = tt_patch_of(win, out_y, out_x);
-            for (int32_t o = 0; o < win->out_c;) {
-                int32_t n = next_outputs(p, patch, x, w, bias, o, sums);
-                for (int32_t i = 0; i < n; i++, o++) {
-                    int32_t v = tt_wrap_add(
-                        tt_requantize_s32(sums[i], multiplier[o], shift[o]), p->out_zero);
-                    *y++ = tt_clamp(v, p->low, p->high, &writer);
-                }
-            }
-        }
-    }
 }
 
 void tt_conv2d_s32(
@@ -82,7 +57,7 @@ void tt_conv2d_s32(
         for (int32_t out_x = 0; out_x < win->out_w; out_x++) {
             tt_patch patch = tt_patch_of(win, out_y, out_x);
             for (int32_t o = 0; o < win->out_c;) {
-                int32_t n = next_outputs(p, patch, x, w, bias, o, sums);
+                int32_t n = tt_conv2d_next_sums(p, patch, x, w, bias, o, sums);
                 for (int32_t i = 0; i < n; i++, o++) {
                     *y++ = sums[i];
                 }

@@ -60,9 +60,10 @@ void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
     }
 }
 
-static int32_t largest_mantissa(const tt_grad *grad, int32_t n) {
+/* The largest mantissa, or the first one above `enough`. */
+static int32_t largest_mantissa(const tt_grad *grad, int32_t n, int32_t enough) {
     int32_t largest = 0;
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < n && largest <= enough; i++) {
         largest = tt_max(largest, tt_abs(grad->mantissa[i]));
     }
     return largest;
@@ -72,7 +73,7 @@ void tt_grad_end(tt_grad_writer *writer) {
     tt_grad *grad = writer->grad;
     int32_t up = 0;
     if (writer->shift == 0) { /* else some mantissa is near half the limit or above already */
-        int32_t largest = largest_mantissa(grad, writer->written);
+        int32_t largest = largest_mantissa(grad, writer->written, writer->limit >> 1);
         if (largest == 0) {
             grad->exponent = TT_ZERO_EXPONENT;
             return;
@@ -158,21 +159,35 @@ void tt_clip_bwd(const tt_elementwise_bwd *p, const tt_grad *dy, const uint8_t *
 
 /* By how many bits mantissas are shifted up before they are aligned: what 32 bits have room for. */
 #define ALIGN_BITS (TT_GRADIENT_BITS == 8 ? 16 : 0)
+#define SUMS 32 /* at a time: 128 bytes on the stack */
 
-/* mantissa * 2^shift, shift <= ALIGN_BITS; toward zero. */
-static inline int32_t align(int32_t mantissa, int32_t shift) {
-    return shift > 0 ? mantissa * (1 << shift) : tt_shift_toward_zero(mantissa, -shift);
+/* sums = a * 2^ALIGN_BITS + b * 2^shift toward zero, shift <= ALIGN_BITS. */
+static void add_aligned(
+    const tt_mantissa *a, const tt_mantissa *b, int32_t shift, int32_t *sums, int32_t n) {
+    int32_t up = tt_max(shift, 0), down = tt_min(tt_max(-shift, 0), 15); /* |b| < 2^15 */
+    int32_t mask = (1 << down) - 1;
+    for (; n > 0; n--) {
+        int32_t v = *b++;
+        v = (v * (1 << up) + ((v >> 31) & mask)) >> down; /* one of both is 0 */
+        *sums++ = *a++ * (1 << ALIGN_BITS) + v;
+    }
 }
 
 void tt_grad_add(
     const tt_elementwise_bwd *p, const tt_grad *a, const tt_grad *b, tt_grad *y, tt_part *part) {
-    int32_t exponent = tt_max(a->exponent, b->exponent) - ALIGN_BITS;
-    int32_t a_shift = a->exponent - exponent, b_shift = b->exponent - exponent;
+    if (a->exponent < b->exponent) {
+        const tt_grad *other = a;
+        a = b;
+        b = other;
+    }
+    int32_t exponent = a->exponent - ALIGN_BITS, shift = b->exponent - exponent;
     tt_span span = tt_part_take(part, p->size);
     tt_grad_writer writer = tt_grad_resume(y, p->limit, exponent, part);
-    for (int32_t i = span.first; i < span.last; i++) {
-        tt_wide sum = align(a->mantissa[i], a_shift) + align(b->mantissa[i], b_shift);
-        tt_grad_push_one(&writer, TT_ASSERT_RANGE(sum));
+    int32_t sums[SUMS];
+    for (int32_t i = span.first, n; i < span.last; i += n) {
+        n = tt_min(SUMS, span.last - i);
+        add_aligned(a->mantissa + i, b->mantissa + i, shift, sums, n);
+        tt_grad_push(&writer, sums, n);
     }
     tt_grad_pause(&writer, part);
 }

@@ -1,7 +1,7 @@
 /* Tiles of gradients in C: four rows. */
 #include "tt_tile.h"
 
-#define COLUMNS 8 /* at a time: 128 bytes of sums on the stack */
+#define COLUMNS 16 /* at a time: 256 bytes of sums on the stack */
 
 static void column_sums(const tt_tile *tile, const int32_t *g, const int8_t *w, int32_t *sums) {
     int32_t a = 0, b = 0, c = 0, d = 0;

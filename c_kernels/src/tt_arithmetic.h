@@ -145,6 +145,11 @@ static inline int32_t tt_min(int32_t a, int32_t b) {
 
 /* ---- outputs: clamp, and note what was clamped ---------------------------------------------- */
 
+/* 0 in builds that only predict: no kernel is called with a clip mask. */
+#ifndef TT_CLIPS
+#define TT_CLIPS 1
+#endif
+
 /* Writes clip bits one after the other. */
 typedef struct {
     uint8_t *byte;
@@ -158,7 +163,7 @@ static inline tt_clip_writer tt_clip_begin(uint8_t *clip) {
 
 static inline int8_t tt_clamp(int32_t v, int32_t low, int32_t high, tt_clip_writer *writer) {
     int32_t clamped = tt_min(tt_max(v, low), high);
-    if (writer->byte != NULL) {
+    if (TT_CLIPS && writer->byte != NULL) {
         uint32_t before = writer->bit == 1u ? 0u : *writer->byte;
         *writer->byte = (uint8_t)(clamped == v ? before | writer->bit : before);
         writer->bit <<= 1;

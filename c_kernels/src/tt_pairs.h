@@ -5,13 +5,15 @@
 
 #include "tt_packing.h"
 
-#define TT_PAIR_BYTES 1024   /* what more than one group of weights may take */
-#define TT_COLUMN_BYTES 1536 /* and where windows are copied */
-#define TT_SMALL_MAP 64 /* pixels: maps that are far from a model's largest; there may be more */
+/* What more than one group of weights may take: in place; where windows are copied; in small maps (in
+ * pixels), which are far from a model's largest. */
+#define TT_PAIR_BYTES 1024
+#define TT_COLUMN_BYTES 1536
 #define TT_SMALL_MAP_BYTES 4608
-#define TT_PAIR_DEPTH                                                                              \
-    640                  /* a window's elements at most: one group takes 5 KB then, inputs 2.5 KB */
-#define TT_PAIR_PIXELS 4 /* from so many on expanding weights pays */
+#define TT_SMALL_MAP 64
+
+#define TT_PAIR_DEPTH 640 /* a window's elements at most: a group takes 5 KB then, inputs 2.5 KB */
+#define TT_PAIR_PIXELS 4  /* from so many on expanding weights pays */
 
 /* A convolution's weights: four output channels make a group; `groups` of them are expanded at a time.
  * `column`: windows are copied to int8 [depth] first. */

@@ -54,6 +54,10 @@ void tt_row_dot_4(const tt_row *row, const int8_t *w, int32_t *sums);
 /* sum (x - in_zero) * w over a patch, for the output channel whose weights are w. */
 int32_t tt_conv2d_patch_sum(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w);
 
+/* The sums of up to four output channels from `o` on, biases included; returns how many. */
+int32_t tt_conv2d_next_sums(const tt_conv2d *p, tt_patch patch, const int8_t *x, const int8_t *w,
+    const int32_t *bias, int32_t o, int32_t *sums);
+
 /* sums[r] += sum over k < n of (x[k] + offset) * w[r * stride + k] for r < 4, modulo 2^32. */
 void tt_dot_4(
     const int8_t *x, const int8_t *w, int32_t n, int32_t stride, int32_t offset, int32_t *sums);

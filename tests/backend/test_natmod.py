@@ -10,12 +10,13 @@ import pytest
 import tiny_model
 from elftools.elf.elffile import ELFFile
 
-from support.small_module import STORE, build_small
+from support.small_module import INIT, STORE, build_small
 from tinytrain.backend import natmod
 from tinytrain.backend.mpy_file import ARCHITECTURES, MpyTag
 from tinytrain.backend.natmod import build_natmod
 from tinytrain.backend.toolchain import TARGETS, Toolchain, toolchain
 from tinytrain.errors import BuildError
+from tinytrain.resources import c_kernels_dir, mpy_module_dir
 
 # what no sound build of the small model reaches; code for x64 is the largest, with 22,152 bytes
 RAM_LIMIT = dict.fromkeys(TARGETS, 20_000) | {"x64": 24_000}
@@ -133,6 +134,38 @@ def test_progress_counts_up(tmp_path: Path) -> None:
         build_small(tmp_path, "x64", new, "", progress=lambda *what: seen.append(what))
     linked = ("linked small.mpy", 2, 2)
     assert seen == [("compiling small.c", 1, 2), linked, linked]
+
+
+VISIBLE = "__attribute__((externally_visible)) " + INIT.splitlines()[2]
+OTHER = """
+int deep(int n);
+__attribute__((noinline)) int deep(int n) {
+    volatile char block[1000];
+    block[n & 255] = (char)n;
+    return block[n & 127];
+}
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("together", [False, True])
+def test_sources_compiled_as_one(target: str, together: bool, tmp_path: Path) -> None:
+    """They find each other, what nobody calls is dropped, and the stack is that of the calls."""
+    main, other = tmp_path / "main.c", tmp_path / "other.c"
+    used = f"{STORE}deep((int)n) + deep((int)n_kw)));"
+    main.write_text(INIT % (f"{VISIBLE}\nint deep(int n);\nint idle(int n);", used))
+    other.write_text(OTHER + "int idle(int n);\nint idle(int n) { return deep(n) + 1; }\n")
+    report = build_natmod(
+        [main, other],
+        [mpy_module_dir(), c_kernels_dir() / "include"],
+        target,
+        tmp_path / "small.mpy",
+        tmp_path / "work",
+        compact=[main, other],
+        whole=[main, other] if together else [],
+    )
+    assert functions(tmp_path / "work" / natmod.MERGED) == {"mpy_init", "deep"}
+    assert 800 <= report.stack_bytes <= 1200
 
 
 def xtensa_instructions(core: str, folder: Path) -> set[str]:

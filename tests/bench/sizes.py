@@ -102,18 +102,27 @@ def measure(subject: Subject, target: str) -> Size:
 
 
 def parts_of(merged: Path) -> Mapping[str, int]:
-    """Bytes of code and constants by the folder that a function or constant comes from. (On Xtensa
-    all literals are in one section: those of kernels.)"""
+    """Bytes of code and constants by the folder that a function or constant comes from. What is
+    inlined counts as what it is inlined into: with --optimize size, where all files are compiled as
+    one, most of what predicts lies in the binding's function. Literals count as kernels."""
     found = dict.fromkeys(("kernels", "generated", "binding"), 0)
     with merged.open("rb") as file:
-        for section in ELFFile(file).iter_sections():
-            if section["sh_flags"] & 2 and section["sh_size"]:
-                found[_part(section.name)] += section["sh_size"]
+        elf = ELFFile(file)
+        sections = {i: s for i, s in enumerate(elf.iter_sections()) if s["sh_flags"] & 2}
+        rest = {i: section["sh_size"] for i, section in sections.items()}
+        for symbol in elf.get_section_by_name(".symtab").iter_symbols():
+            index, size = symbol["st_shndx"], symbol["st_size"]
+            if symbol["st_info"]["type"] == "STT_FUNC" and index in rest:
+                found[_part(f".text.{symbol.name}")] += size
+                rest[index] -= size
+        for index, size in rest.items():
+            found[_part(sections[index].name)] += size
     return found
 
 
 def _part(section: str) -> str:
-    name = re.sub(r"^\.(text|rodata|literal|data\.rel\.ro)\.?", "", section).partition(".")[0]
+    name = re.sub(r"^\.(text|rodata|literal|data\.rel\.ro(\.local)?)\.?", "", section)
+    name = name.partition(".")[0]
     if name.startswith("tt_model_") or name in (*GENERATED, *TABLES):
         return "generated"
     return "binding" if name in _words(mpy_module_dir()) - _words(c_kernels_dir()) else "kernels"

@@ -49,5 +49,7 @@ def test_packed_equals_portable(name: str, target: str, bits: int) -> None:
             assert run(packed(target, bits), name, ours) == library((), bits).call(name, *expected)
             for parameter, a, b in zip(function.parameters, ours, expected, strict=False):
                 if isinstance(a, np.ndarray) and not is_scratch(function, parameter.name, args):
+                    if parameter.name == "d":  # sums, then what is scratch in any case
+                        a, b = (v[: 4 * args[7].size] for v in (a, b))
                     message = f"call {number}: {name}({parameter.name}), {args[0]}"
                     np.testing.assert_array_equal(a, b, err_msg=message)

@@ -30,14 +30,18 @@ COMPACT = (
     # what runs for every pixel, or weight, is in other files
     *("conv2d_s8", "swar", "swar_pack", "fully_connected"),
 )
+# where other kernels stand in for them, for what those cannot do
+FALLBACK = ("conv2d_plain", "depthwise_conv2d_plain")
 # where it is in assembly, too
 COMPACT_ON = {
     "armv6m": (
         *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
         *("update_products", "row_sums", "conv2d_bwd_weight", "gradient_tile", "scale_pixels"),
     ),
-    "armv7emsp": ("depthwise_conv2d_s8",),
-    "armv7emdp": ("depthwise_conv2d_s8",),
+    **dict.fromkeys(
+        ("armv7emsp", "armv7emdp"),
+        ("depthwise_conv2d_s8", "conv2d_bwd_weight", "update_products"),
+    ),
 }
 
 
@@ -59,7 +63,7 @@ def compact_sources(target: str, optimize: str = SPEED, core: str = "") -> list[
     """Those of them that are compiled for size."""
     if optimize == PLAIN:
         return []
-    names = (*COMPACT, *COMPACT_ON.get(target, ()))
+    names = (*COMPACT, *COMPACT_ON.get(target, ()), *(FALLBACK if target in FOLDERS else ()))
     sources = kernel_sources(target, optimize, core)
     return [path for path in sources if optimize == SIZE or path.stem in names]
 

@@ -12,7 +12,8 @@ from tinytrain.resources import mpy_module_dir
 
 def defines(compiled: Compiled) -> tuple[str, ...]:
     """The macros that all C sources of a build have to be compiled with."""
-    return (f"TT_GRADIENT_BITS={compiled.program.gradients.bits}",)
+    clips = () if compiled.program.step else ("TT_CLIPS=0",)
+    return (f"TT_GRADIENT_BITS={compiled.program.gradients.bits}", *clips)
 
 
 def link_model(

@@ -210,7 +210,8 @@ class _Builder:
         files = [f for path in unit.files for f in reached(path.absolute(), folders, defines)]
         files += reached_from(self.tools.prelude, folders) if unit.whole else []
         titles = [path.name for path in unit.files]
-        return digest([self.identity, *titles, *self.flags, unit.level, str(unit.whole)], files)
+        flags = (*self.flags, unit.level, *(self.tools.whole if unit.whole else ()))
+        return digest([self.identity, *titles, *flags, str(unit.whole)], files)
 
     def compiled(self, unit: _Unit, name: str) -> Path:
         """The cache's folder with a unit's object and, unless it is assembly, its frames."""

@@ -17,7 +17,7 @@ from tinytrain.resources import cache_dir
 CORES = {"xtensawin": ("esp32", "esp32s2", "esp32s3")}  # the first is what a target means by itself
 
 # files may use each other's names for what is local
-_WHOLE = ("-fwhole-program", "-Wno-shadow")
+_WHOLE = ("-fwhole-program", "-Wno-shadow", "-fno-move-loop-invariants", "-fno-tree-scev-cprop")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,19 +58,19 @@ enum {DO_conv2d_s8, DO_add_s8, DO_average_pool2d_s8, DO_conv2d_s32, DO_softmax_c
 
 static const uint8_t encode_calls[] = {
     /* conv2d_1: t4 1x4x4x2 */
-    DO_conv2d_s8, 14, TT_PARAMS(1,p0), TT_ARENA(2,308), TT_WEIGHTS(1,0), TT_WEIGHTS(2,20),
-        TT_WEIGHTS(2,52), TT_WEIGHTS(2,60), TT_ARENA(2,276), TT_INTEGER(1,0), TT_ARENA(1,0),
+    DO_conv2d_s8, 14, TT_PARAMS(1,p0), TT_ARENA(2,344), TT_WEIGHTS(1,0), TT_WEIGHTS(2,20),
+        TT_WEIGHTS(2,52), TT_WEIGHTS(2,60), TT_ARENA(2,312), TT_INTEGER(1,0), TT_ARENA(1,0),
 };
 
 static const uint8_t predict_calls[] = {
     /* conv2d_2: t7 1x4x4x2 */
-    DO_conv2d_s8, 15, TT_PARAMS(2,p1), TT_ARENA(2,276), TT_STATE(1,4), TT_STATE(2,12),
-        TT_WEIGHTS(2,64), TT_WEIGHTS(2,72), TT_ARENA(2,172), TT_INTEGER(1,0), TT_ARENA(1,0),
+    DO_conv2d_s8, 15, TT_PARAMS(2,p1), TT_ARENA(2,312), TT_STATE(1,4), TT_STATE(2,12),
+        TT_WEIGHTS(2,64), TT_WEIGHTS(2,72), TT_ARENA(2,184), TT_INTEGER(1,0), TT_ARENA(1,0),
     /* add_1: t8 1x4x4x2 */
-    DO_add_s8, 9, TT_PARAMS(2,p2), TT_ARENA(2,276), TT_ARENA(2,172), TT_ARENA(2,276),
+    DO_add_s8, 9, TT_PARAMS(2,p2), TT_ARENA(2,312), TT_ARENA(2,184), TT_ARENA(2,312),
         TT_INTEGER(1,0),
     /* average_pool2d_1: t9 1x1x1x2 */
-    DO_average_pool2d_s8, 5, TT_PARAMS(2,p3), TT_ARENA(2,276), TT_ARENA(1,0),
+    DO_average_pool2d_s8, 5, TT_PARAMS(2,p3), TT_ARENA(2,312), TT_ARENA(1,0),
     /* dense_1: t14 1x2 */
     DO_conv2d_s8, 14, TT_PARAMS(2,p4), TT_ARENA(1,0), TT_STATE(2,24), TT_STATE(2,32),
         TT_WEIGHTS(2,76), TT_WEIGHTS(2,84), TT_ARENA(1,4), TT_INTEGER(1,0), TT_INTEGER(1,0),
@@ -78,43 +78,43 @@ static const uint8_t predict_calls[] = {
 
 static const uint8_t step_calls[] = {
     /* conv2d_1: t4 1x4x4x2 */
-    DO_conv2d_s8, 14, TT_PARAMS(1,p0), TT_ARENA(2,308), TT_WEIGHTS(1,0), TT_WEIGHTS(2,20),
-        TT_WEIGHTS(2,52), TT_WEIGHTS(2,60), TT_ARENA(2,276), TT_INTEGER(1,0), TT_ARENA(1,0),
+    DO_conv2d_s8, 14, TT_PARAMS(1,p0), TT_ARENA(2,344), TT_WEIGHTS(1,0), TT_WEIGHTS(2,20),
+        TT_WEIGHTS(2,52), TT_WEIGHTS(2,60), TT_ARENA(2,500), TT_INTEGER(1,0), TT_ARENA(1,0),
     /* conv2d_2: t7 1x4x4x2 */
-    DO_conv2d_s8, 16, TT_PARAMS(2,p1), TT_ARENA(2,276), TT_STATE(1,4), TT_STATE(2,12),
-        TT_WEIGHTS(2,64), TT_WEIGHTS(2,72), TT_ARENA(2,172), TT_ARENA(2,204), TT_ARENA(1,0),
+    DO_conv2d_s8, 16, TT_PARAMS(2,p1), TT_ARENA(2,500), TT_STATE(1,4), TT_STATE(2,12),
+        TT_WEIGHTS(2,64), TT_WEIGHTS(2,72), TT_ARENA(2,184), TT_ARENA(2,216), TT_ARENA(1,0),
     /* add_1: t8 1x4x4x2 */
-    DO_add_s8, 10, TT_PARAMS(2,p2), TT_ARENA(2,276), TT_ARENA(2,172), TT_ARENA(2,172),
-        TT_ARENA(2,84),
+    DO_add_s8, 10, TT_PARAMS(2,p2), TT_ARENA(2,500), TT_ARENA(2,184), TT_ARENA(2,184),
+        TT_ARENA(2,32),
     /* average_pool2d_1: t9 1x1x1x2 */
-    DO_average_pool2d_s8, 6, TT_PARAMS(2,p3), TT_ARENA(2,172), TT_ARENA(2,24),
+    DO_average_pool2d_s8, 6, TT_PARAMS(2,p3), TT_ARENA(2,184), TT_ARENA(2,36),
     /* dense_1: logits */
-    DO_conv2d_s32, 9, TT_PARAMS(2,p4), TT_ARENA(2,24), TT_STATE(2,24), TT_STATE(2,32),
+    DO_conv2d_s32, 9, TT_PARAMS(2,p4), TT_ARENA(2,36), TT_STATE(2,24), TT_STATE(2,32),
         TT_ARENA(1,0),
     /* loss -> d#t14 */
     DO_softmax_cross_entropy, 11, TT_PARAMS(2,p5), TT_ARENA(1,0), TT_WEIGHTS(2,88),
         TT_WEIGHTS(2,96), TT_ARENA(2,16), TT_ARENA(2,8),
     /* d#t9 */
     DO_conv2d_bwd_input, 11, TT_PARAMS(2,p6), TT_ARENA(2,16), TT_STATE(2,24), TT_WEIGHTS(2,100),
-        TT_ARENA(2,68), TT_ARENA(1,0),
+        TT_ARENA(2,24), TT_ARENA(1,0),
     /* dense_1: weight */
-    DO_conv2d_bwd_weight, 15, TT_PARAMS(2,p7), TT_ARENA(2,16), TT_ARENA(2,24), TT_WEIGHTS(2,104),
+    DO_conv2d_bwd_weight, 15, TT_PARAMS(2,p7), TT_ARENA(2,16), TT_ARENA(2,36), TT_WEIGHTS(2,104),
         TT_WEIGHTS(2,108), TT_STATE(2,24), TT_STATE(2,28), TT_ARENA(1,0),
     /* dense_1: bias */
     DO_bias_bwd, 13, TT_PARAMS(2,p8), TT_ARENA(2,16), TT_WEIGHTS(2,112), TT_WEIGHTS(2,116),
         TT_STATE(2,32), TT_STATE(2,40), TT_ARENA(1,0),
     /* d#t8 */
-    DO_average_pool2d_bwd, 7, TT_PARAMS(2,p9), TT_ARENA(2,68), TT_ARENA(1,0), TT_ARENA(2,76),
+    DO_average_pool2d_bwd, 7, TT_PARAMS(2,p9), TT_ARENA(2,24), TT_ARENA(2,432), TT_ARENA(1,0),
     /* d#t8#1 */
-    DO_clip_bwd, 6, TT_PARAMS(2,p10), TT_ARENA(1,0), TT_ARENA(2,84), TT_ARENA(1,0),
+    DO_clip_bwd, 8, TT_PARAMS(2,p10), TT_ARENA(2,432), TT_ARENA(2,32), TT_ARENA(2,432),
     /* d#t7 */
-    DO_clip_bwd, 6, TT_PARAMS(2,p10), TT_ARENA(1,0), TT_ARENA(2,204), TT_ARENA(1,0),
+    DO_clip_bwd, 8, TT_PARAMS(2,p10), TT_ARENA(2,432), TT_ARENA(2,216), TT_ARENA(2,432),
     /* conv2d_2: weight */
-    DO_conv2d_bwd_weight, 14, TT_PARAMS(2,p11), TT_ARENA(1,0), TT_ARENA(2,276), TT_WEIGHTS(2,120),
-        TT_WEIGHTS(2,124), TT_STATE(1,4), TT_STATE(2,8), TT_ARENA(2,68),
+    DO_conv2d_bwd_weight, 14, TT_PARAMS(2,p11), TT_ARENA(2,432), TT_ARENA(2,500), TT_WEIGHTS(2,120),
+        TT_WEIGHTS(2,124), TT_STATE(1,4), TT_STATE(2,8), TT_ARENA(1,0),
     /* conv2d_2: bias */
-    DO_bias_bwd, 13, TT_PARAMS(2,p12), TT_ARENA(1,0), TT_WEIGHTS(2,128), TT_WEIGHTS(2,132),
-        TT_STATE(2,12), TT_STATE(2,20), TT_ARENA(2,68),
+    DO_bias_bwd, 13, TT_PARAMS(2,p12), TT_ARENA(2,432), TT_WEIGHTS(2,128), TT_WEIGHTS(2,132),
+        TT_STATE(2,12), TT_STATE(2,20), TT_ARENA(1,0),
 };
 
 static void perform(const uint8_t *call, const tt_places *at, tt_part *part) {
