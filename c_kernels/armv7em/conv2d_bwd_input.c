@@ -154,7 +154,7 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
         single_pixel(p, dy, w, scale, dx, scratch, part);
         return;
     }
-    if (!tt_takes_tiles(win) || win->in_c < 2) {
+    if (!tt_takes_tiles(win) || win->in_c < 2 || tt_mostly_zero(win, dy->mantissa)) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;
     }

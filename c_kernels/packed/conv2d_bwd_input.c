@@ -46,7 +46,7 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
         single_pixel(p, dy, w, scale, dx, scratch, part);
         return;
     }
-    if (!tt_takes_tiles(win)) {
+    if (!tt_takes_tiles(win) || tt_mostly_zero(win, dy->mantissa)) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;
     }

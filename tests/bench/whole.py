@@ -3,7 +3,7 @@
 The module is the one that is deployed, but for a mark before and behind each kernel call of the
 generated code (tt_mark.h): an instruction that does nothing. Everything that runs in the module is
 in the totals: kernels, what calls them, the binding. Weights lie in ROMFS and are read in place;
-what the board computes is compared with the simulator.
+outputs, loss and what was learned are compared with the simulator.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ mark()
 mark()
 loss = t.step(x, 1)
 mark()
-print(binascii.crc32(out) & 0xffffffff, loss)
+print(*(binascii.crc32(b) & 0xffffffff for b in (out, t.state)), loss)
 """
 
 
@@ -147,7 +147,8 @@ def count(
     trainer = Trainer(made)
     x = (np.arange(made.program.input.nbytes) * 37 % 251 - 125).astype(np.int8)
     output = trainer.predict(x)
-    wanted = [str(zlib.crc32(output.tobytes())), float(f"{trainer.step(x, 1):.7g}")]
+    loss = float(f"{trainer.step(x, 1):.7g}")
+    wanted = [zlib.crc32(output.tobytes()), zlib.crc32(trainer.state.tobytes()), loss]
     with tempfile.TemporaryDirectory() as name:
         modules = [Path(name) / "tinytrain.mpy", Path(name) / "mark.mpy"]
         build_marked(made, board, kernels, modules[0])
@@ -162,9 +163,9 @@ def count(
         raise DoesNotFit(f"{board}: {result.stderr.strip().splitlines()[-1]}")
     if result.returncode:
         raise RuntimeError(f"{board}: {result.stderr}")
-    crc, loss = result.stdout.split()
-    if [crc, float(loss)] != wanted:
-        raise WrongResult(f"{board}: {crc}, {loss} instead of {wanted}")
+    said = [float(word) for word in result.stdout.split()]
+    if said != wanted:
+        raise WrongResult(f"{board}: {said} instead of {wanted}")
     inner = 2 * len(list(tiled(made.program.predict)))
     marks = result.marks
     return (

@@ -72,7 +72,10 @@ class Maker:
     def grad(self, n: int, bound: int = 32767) -> NDArray[np.uint8]:
         limit = self.limit(bound)
         exponent = self.pick(-1000, -60, -29, -3, 0, 11, 90)
-        return grad_buffer(self.array(n, -limit, limit, "int16"), exponent)
+        values = self.array(n, -limit, limit, "int16")
+        if self.pick(True, False, False):  # as behind a ReLU
+            values[self.array(n, 0, 9, "int8") > 0] = 0
+        return grad_buffer(values, exponent)
 
     def garbage(self, nbytes: int) -> NDArray[np.uint8]:
         return self.rng.integers(0, 255, nbytes, np.uint8, endpoint=True)
