@@ -43,7 +43,7 @@ OUTLINE int32_t *add_phase(band *b, tt_grad_writer *writer, int32_t y, int32_t e
             4 * b->packing.columns, b->gather.rows, taps, tap_rows, n,
             ((y + w->pad_top) >> y_shift) + 1 - tap_rows - b->top, rows, columns, 0, writer, 0,
             w->in_c << x_shift, (w->in_w * w->in_c) << y_shift};
-        int32_t ky = fy + ((tap_rows - 1) << y_shift), kx = fx + ((n - 1) << x_shift);
+        int32_t ky = fy + (tap_rows - 1) * w->stride_h, kx = fx + (n - 1) * w->stride_w;
         phase f = {job, taps, (ky * w->kernel_w + kx) * w->out_c, (y * w->in_w + x) * w->in_c};
         b->phases[b->count++] = f;
     }

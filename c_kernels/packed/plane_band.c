@@ -34,18 +34,18 @@ INLINE void put(const tt_plane_band *band, tt_plane_scale s, int8_t *y, int32_t 
  * for two products, so that the high lane is p >> 16, rounded. */
 INLINE void pair(const tt_plane_band *band, tt_plane_scale scale, const uint32_t *plane,
     const int32_t *taps, int8_t *y, int32_t y_step, int32_t rows, int32_t n) {
-    int32_t high = band->start, row_step = band->row_step >> 2;
-    uint32_t total = (uint32_t)high + ((uint32_t)high << 16);
+    uint32_t high = (uint32_t)band->start, total = high + (high << 16);
+    int32_t row_step = band->row_step >> 2;
     for (; rows > 0; rows--, taps += n, plane += row_step) {
         for (int32_t kx = 0; kx < n; kx += 2) {
             uint32_t p = plane[kx] * (uint32_t)taps[kx];
             p += kx + 1 < n ? plane[kx + 1] * (uint32_t)taps[kx + 1] : 0u;
             total += p;
-            high += (int32_t)(p + 0x8000u) >> 16;
+            high += (uint32_t)((int32_t)(p + 0x8000u) >> 16);
         }
     }
-    put(band, scale, y, (int32_t)(total - ((uint32_t)high << 16)));
-    put(band, scale, y + y_step, high);
+    put(band, scale, y, (int32_t)(total - (high << 16)));
+    put(band, scale, y + y_step, (int32_t)high);
 }
 
 INLINE void outputs(const tt_plane_band *band, int32_t kernel_h, int32_t n) {

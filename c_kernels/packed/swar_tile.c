@@ -9,34 +9,35 @@ INLINE void sums_of(
     const uint32_t *w = group->weights;
     uint32_t t0 = (uint32_t)group->starts[0], t1 = (uint32_t)group->starts[2];
     uint32_t t2 = (uint32_t)group->starts[4];
-    int32_t h0 = group->starts[1], h1 = group->starts[3], h2 = group->starts[5];
+    uint32_t h0 = (uint32_t)group->starts[1], h1 = (uint32_t)group->starts[3];
+    uint32_t h2 = (uint32_t)group->starts[5];
     do {
         uint32_t a = (uint32_t)x[0], b = (uint32_t)x[1];
         uint32_t p = w[0] * a + w[1] * b + TT_LANES;
         t0 += p;
-        h0 += (int32_t)(p >> 16);
+        h0 += p >> 16;
         if (pairs > 1) {
             p = w[2] * a + w[3] * b + TT_LANES;
             t1 += p;
-            h1 += (int32_t)(p >> 16);
+            h1 += p >> 16;
         }
         if (pairs > 2) {
             p = w[4] * a + w[5] * b + TT_LANES;
             t2 += p;
-            h2 += (int32_t)(p >> 16);
+            h2 += p >> 16;
         }
         w += 2 * pairs;
         x += 2;
     } while (x != end);
-    sums[0] = (int32_t)(t0 - ((uint32_t)h0 << 16));
-    sums[1] = h0;
+    sums[0] = (int32_t)(t0 - (h0 << 16));
+    sums[1] = (int32_t)h0;
     if (pairs > 1) {
-        sums[2] = (int32_t)(t1 - ((uint32_t)h1 << 16));
-        sums[3] = h1;
+        sums[2] = (int32_t)(t1 - (h1 << 16));
+        sums[3] = (int32_t)h1;
     }
     if (pairs > 2) {
-        sums[4] = (int32_t)(t2 - ((uint32_t)h2 << 16));
-        sums[5] = h2;
+        sums[4] = (int32_t)(t2 - (h2 << 16));
+        sums[5] = (int32_t)h2;
     }
 }
 

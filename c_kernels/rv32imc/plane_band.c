@@ -7,23 +7,23 @@
 /* A product in two lanes is p = high * 2^16 + low; |low| < 2^15 for two products, so that the high lane is
  * p >> 16, rounded. total: low + high * 2^16 of all. */
 typedef struct {
-    uint32_t total;
-    int32_t high;
+    uint32_t total, high;
 } lanes;
 
 INLINE void add(lanes *s, uint32_t p) {
     s->total += p;
-    s->high += (int32_t)(p + 0x8000u) >> 16;
+    s->high += (uint32_t)((int32_t)(p + 0x8000u) >> 16);
 }
 
 INLINE lanes begin(const tt_plane_band *band) {
-    lanes s = {(uint32_t)band->start + ((uint32_t)band->start << 16), band->start};
+    uint32_t start = (uint32_t)band->start;
+    lanes s = {start + (start << 16), start};
     return s;
 }
 
 INLINE void end(lanes s, int32_t *sums) {
-    sums[0] = (int32_t)(s.total - ((uint32_t)s.high << 16));
-    sums[1] = s.high;
+    sums[0] = (int32_t)(s.total - (s.high << 16));
+    sums[1] = (int32_t)s.high;
 }
 
 /* So many rows of so many outputs at a time; of an odd number the last one has a pair for itself. */

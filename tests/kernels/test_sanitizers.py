@@ -1,4 +1,4 @@
-"""The bit-equality suite once more, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+"""This machine's bit-equality suites under AddressSanitizer and UndefinedBehaviorSanitizer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+FILES = ("test_kernels.py", "test_packed.py")
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 ROOT = Path(__file__).parents[2]
 
@@ -30,14 +31,15 @@ def runtime_libraries() -> list[str]:
 
 
 @pytest.mark.slow
-def test_kernels_do_nothing_undefined() -> None:
+@pytest.mark.parametrize("file", FILES)
+def test_kernels_do_nothing_undefined(file: str) -> None:
     environment = os.environ | {
         "LD_PRELOAD": " ".join(runtime_libraries()),
         "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
         "PYTHONMALLOC": "malloc",
         "TINYTRAIN_TEST_FLAGS": FLAGS,
     }
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/kernels/test_kernels.py"]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"tests/kernels/{file}"]
     command = [sys.executable, "-m", "pytest", *options]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
