@@ -4,7 +4,7 @@
 #include "tt_packing.h"
 #include "tt_part.h"
 #include "tt_plain.h"
-#include "tt_update.h"
+#include "tt_update_quads.h"
 #include "tt_weight_pairs.h"
 
 #define PIXELS 64 /* packed at a time: 512 bytes on the stack */
@@ -14,7 +14,7 @@ typedef struct {
     const tt_conv2d_bwd_weight_params *p;
     const tt_mantissa *dy;
     const int8_t *x;
-    int32_t *sums; /* of output channel `base` and those behind it, `pitch` apart */
+    int32_t *d, *sums; /* all; of output channel `base` and those behind it, `pitch` apart */
     int32_t base, pitch;
     int32_t first, c, n; /* of all output channels; input channels c <= . < c + n, n <= 4 */
     tt_tap tap;
@@ -61,7 +61,8 @@ static void pack(block *b, const int8_t *x, int32_t n) {
 static void add_pair(
     const block *b, const tt_mantissa *dy, int32_t n, int32_t *sums, int32_t step) {
     const uint32_t *x = b->packed, *end = x + 4 * (n >> 1);
-    tt_weight_pairs_of s = {dy, 2 * b->tap.dy_column, x, end, sums, 4 * step};
+    int32_t step_bytes = (int32_t)sizeof *dy * b->tap.dy_column;
+    tt_weight_pairs_of s = {dy, step_bytes, x, end, sums, 4 * step};
     if (n > 1) {
         tt_weight_pairs(&s);
     }
@@ -111,9 +112,7 @@ static void add_rows(block *b, int32_t o, int32_t end) {
         const int8_t *x = b->x + t->x_begin + b->c + y * t->x_row;
         for (int32_t i = 0, some; i < n; i += some) {
             some = tt_min(PIXELS, n - i);
-            if (o == b->first || rows > 1 || n > PIXELS) { /* else it is still there */
-                pack(b, x + i * t->x_column, some);
-            }
+            pack(b, x + i * t->x_column, some);
             add_pixels(b, dy + i * t->dy_column, some, o, end);
         }
     }
@@ -123,12 +122,12 @@ static void add_rows(block *b, int32_t o, int32_t end) {
  * output channel. */
 static int takes_pairs(const tt_conv2d_bwd_weight_params *p, const tt_part *part) {
     const tt_window *w = &p->window;
-    return TT_GRADIENT_BITS == 16 && w->out_c > 1 && w->out_h * w->out_w > 1 &&
-           (p->row_shift == 0 || w->out_w <= PIXELS) &&
+    return w->out_c > 1 && w->out_h * w->out_w > 1 && (p->row_shift == 0 || w->out_w <= PIXELS) &&
            (part == NULL || w->kernel_h * w->kernel_w == 1);
 }
 
-/* What updates need besides: the dither before all, the tap's number, and the gradient's exponent. */
+/* What updates of output channels o <= . < end need besides: the dither before all, the tap's number, the
+ * gradient's exponent, and whether all of their steps are such as tt_update_quads takes. */
 typedef struct {
     tt_rate *rate;
     uint32_t dither;
@@ -136,18 +135,77 @@ typedef struct {
     const int8_t *step_exponent;
     int8_t *w, *fraction;
     int32_t taps, tap, exponent;
+    int32_t o, end, quads;
+    tt_quad_step steps[TT_SUM_ROWS];
 } updates;
 
+static inline tt_step step_of(const updates *u, int32_t o) {
+    return tt_step_of(u->rate, u->step_mantissa[o], u->step_exponent[o] + u->exponent);
+}
+
+static void set_steps(updates *u, int32_t o, int32_t end) {
+    u->o = o;
+    u->end = end;
+    u->quads = 1;
+    for (tt_quad_step *to = u->steps; o < end; o++, to++) {
+        tt_step step = step_of(u, o);
+        if (step.mantissa == 0) { /* moves nothing, whatever the shift */
+            step.shift = TT_QUAD_SHIFT_MAX;
+        }
+        u->quads &= step.shift >= TT_QUAD_SHIFT_MIN && step.shift <= TT_QUAD_SHIFT_MAX;
+        tt_quad_step of = {step.mantissa << 16, 48 - step.shift, step.shift - 16};
+        *to = of;
+    }
+}
+
 /* Each weight has the dither that it has in the order of NUMERICS.md. */
-static void update(const block *b, const updates *u, int32_t o, int32_t end) {
-    int32_t channels = b->p->channels, in_c = b->p->window.in_c;
-    const int32_t *sums = b->sums;
-    for (; o < end; o++, sums += b->pitch) {
-        tt_step step = tt_step_of(u->rate, u->step_mantissa[o], u->step_exponent[o] + u->exponent);
-        int32_t row = o * u->taps + u->tap, at = row * channels + b->c;
-        int32_t before = at - b->first * u->taps * channels;
-        u->rate->dither = u->dither + (uint32_t)before * TT_DITHER_STEP;
-        tt_update_weights(u->rate, step, sums, b->n, u->w + row * in_c + b->c, u->fraction + at);
+static void update(const block *b, const updates *u) {
+    int32_t channels = b->p->channels, w_step = u->taps * b->p->window.in_c;
+    int32_t step = u->taps * channels, at = (u->o * u->taps + u->tap) * channels + b->c;
+    const int32_t *sums = b->sums, *end = sums + (u->end - u->o) * b->pitch;
+    uint32_t dither = u->dither + (uint32_t)(at - b->first * u->taps * channels) * TT_DITHER_STEP;
+    tt_update_quads_of q = {sums, u->w + (u->o * u->taps + u->tap) * b->p->window.in_c + b->c,
+        u->fraction + at, dither, u->steps, w_step, step, (uint32_t)(step - 4) * TT_DITHER_STEP,
+        end};
+    while (q.sums != end) {
+        int32_t rows = 0;
+        if (u->quads && b->n == 4) {
+            rows = (int32_t)(tt_update_quads(&q) - q.sums) >> 2;
+        }
+        q.sums += 4 * rows;
+        q.w += rows * w_step;
+        q.fraction += rows * step;
+        q.dither += (uint32_t)(rows * step) * TT_DITHER_STEP;
+        q.steps += rows;
+        if (q.sums != end) { /* by the exact rule */
+            u->rate->dither = q.dither;
+            tt_update_weights(u->rate, step_of(u, u->o + (int32_t)(q.steps - u->steps)), q.sums,
+                b->n, q.w, q.fraction);
+            q.sums += 4;
+            q.w += w_step;
+            q.fraction += step;
+            q.dither += (uint32_t)step * TT_DITHER_STEP;
+            q.steps++;
+        }
+    }
+}
+
+/* All weights of output channels o <= . < end: their sums, and their update if there is a rate. */
+static void all_taps(block *b, updates *u, int32_t o, int32_t end) {
+    const tt_window *win = &b->p->window;
+    for (u->tap = 0; u->tap < u->taps; u->tap++) {
+        int32_t ky = (int32_t)tt_divide((uint32_t)u->tap, (uint32_t)win->kernel_w);
+        b->tap = tt_tap_of(win, ky, u->tap - ky * win->kernel_w);
+        for (b->c = 0; b->c < b->p->channels; b->c += 4) {
+            b->n = tt_min(4, b->p->channels - b->c);
+            if (u->rate == NULL) {
+                b->sums = b->d + u->tap * b->p->channels + b->c;
+            }
+            add_rows(b, o, end);
+            if (u->rate != NULL) {
+                update(b, u);
+            }
+        }
     }
 }
 
@@ -160,36 +218,32 @@ void tt_conv2d_bwd_weight(const tt_conv2d_bwd_weight_params *p, const tt_grad *d
         return;
     }
     const tt_window *win = &p->window;
-    int32_t taps = win->kernel_h * win->kernel_w, channels = p->channels;
+    int32_t taps = win->kernel_h * win->kernel_w;
     tt_span span = tt_part_take(part, win->out_c);
-    block b = {.p = p, .dy = dy->mantissa, .x = x, .pitch = 4, .first = span.first};
-    updates u = {
-        rate, 0, step_mantissa, step_exponent, w, fraction, taps, 0, dy->exponent + p->row_shift};
-    if (rate != NULL) {
-        u.dither = rate->dither;
+    block b = {.p = p, .dy = dy->mantissa, .x = x, .d = d, .sums = d, .first = span.first};
+    updates u = {.rate = rate,
+        .step_mantissa = step_mantissa,
+        .step_exponent = step_exponent,
+        .w = w,
+        .fraction = fraction,
+        .taps = taps,
+        .exponent = dy->exponent + p->row_shift};
+    if (rate == NULL) {
+        b.pitch = taps * p->channels;
+        all_taps(&b, &u, span.first, span.last);
+        return;
     }
-    for (; u.tap < taps; u.tap++) {
-        int32_t ky = (int32_t)tt_divide((uint32_t)u.tap, (uint32_t)win->kernel_w);
-        b.tap = tt_tap_of(win, ky, u.tap - ky * win->kernel_w);
-        for (b.c = 0; b.c < channels; b.c += 4) {
-            b.n = tt_min(4, channels - b.c);
-            if (rate == NULL) {
-                b.pitch = taps * channels;
-                b.sums = d + u.tap * channels + b.c;
-                add_rows(&b, span.first, span.last);
-                continue;
-            }
-            for (int32_t o = span.first, end; o < span.last; o = end) {
-                end = tt_min(o + TT_SUM_ROWS, span.last);
-                b.sums = d;
-                b.base = o;
-                add_rows(&b, o, end);
-                update(&b, &u, o, end);
-            }
-        }
+    b.pitch = 4;
+    u.dither = rate->dither;
+    for (int32_t o = span.first, end; o < span.last; o = end) {
+        int32_t left =
+            span.last - o; /* of one chunk more than needed, half: inputs are packed for each */
+        end = o + (left > TT_SUM_ROWS && left < 2 * TT_SUM_ROWS ? ((left + 3) >> 2) * 2
+                                                                : tt_min(left, TT_SUM_ROWS));
+        b.base = o;
+        set_steps(&u, o, end);
+        all_taps(&b, &u, o, end);
     }
-    if (rate != NULL) {
-        int32_t n = (span.last - span.first) * taps * channels;
-        rate->dither = u.dither + (uint32_t)n * TT_DITHER_STEP;
-    }
+    int32_t n = (span.last - span.first) * taps * p->channels;
+    rate->dither = u.dither + (uint32_t)n * TT_DITHER_STEP;
 }

@@ -1,5 +1,5 @@
-/* void tt_weight_pairs(const tt_weight_pairs_of *s): see tt_weight_pairs.h. 37 instructions for 32
- * multiply-accumulates: two pixels' gradients of two output channels become two pairs.
+/* void tt_weight_pairs(const tt_weight_pairs_of *s): see tt_weight_pairs.h. 37 (38) instructions for
+ * 32 multiply-accumulates: two pixels' gradients of two output channels become two pairs.
  * r0: dy, r1: its step, r2: x, r4-r7 and r8-r11: sums */
     .syntax unified
     .cpu cortex-m4
@@ -16,11 +16,20 @@
     .endm
 
     .macro step
+#if TT_GRADIENT_BITS == 16
     ldr r12, [r0]
     ldr lr, [r0, r1]
     add r0, r0, r1, lsl #1
     pkhtb r3, lr, r12, asr #16
     pkhbt r12, r12, lr, lsl #16
+#else
+    ldrh r12, [r0]
+    ldrh lr, [r0, r1]
+    add r0, r0, r1, lsl #1
+    orr r12, r12, lr, lsl #16
+    sxtb16 r3, r12, ror #8
+    sxtb16 r12, r12
+#endif
     channel r4, r8
     channel r5, r9
     channel r6, r10

@@ -603,7 +603,8 @@ def _bwd_weight(m: Maker, w: Params, weights: NDArray[np.int8], per_channel: int
     mantissa, exponent = m.steps(w["out_c"])
     if rate is not None and m.pick(True, False):  # updates of some 2^-8 of an integer
         shift = int(rate.view(np.int32)[1]) + grad_exponent(dy) + p["row_shift"] + 23
-        exponent = (-shift - m.rng.integers(14, 52, w["out_c"])).clip(-128, 127).astype(np.int8)
+        near = m.rng.integers(*m.pick((14, 52), (18, 46)), w["out_c"])
+        exponent = (-shift - near).clip(-128, 127).astype(np.int8)
     return [p, dy, x, rate, mantissa, exponent, weights, m.int8(n), d]
 
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from bench.calls import Call, build_module, expected_crc, make_image, run_calls
+from bench.shapes import scratch_bytes, window
 from tinytrain.kernels.header import declarations
-from tinytrain.kernels.library import gradient_bits, library
+from tinytrain.kernels.library import grad_buffer, gradient_bits, library, rate_buffer
+from tinytrain.kernels.memory import mantissa_bits
 
 from .cases import CASES, Maker
 
@@ -64,6 +66,35 @@ def random_calls(kernel: str, n: int) -> list[Call]:
     return calls
 
 
+def update_calls(n: int) -> list[Call]:
+    """Updates of pointwise weights, some at the ends of their range, from far below a unit on.
+
+    Among the sums are small ones, 0 and -2^15.
+    """
+    calls = []
+    for seed in range(n):
+        r = np.random.default_rng(seed)
+        w = window(3, 4 * int(r.integers(1, 4)), int(r.integers(2, 70)))
+        bits = int(r.integers(3, mantissa_bits()))
+        dy = r.integers(1 - (1 << bits), 1 << bits, (9, w["out_c"]))
+        dy[1:, r.random(w["out_c"]) < 0.4] = 0
+        dy[0, r.random(w["out_c"]) < 0.3] = 1 << (mantissa_bits() - 2)
+        x = r.integers(-128, 128, 9 * w["in_c"]).astype(np.int8)
+        x[: w["in_c"] : 3] = -7
+        count = w["in_c"] * w["out_c"]
+        edges = r.choice([-128, -127, -126, 126, 127], count, p=[0.08, 0.23, 0.23, 0.23, 0.23])
+        weights = np.where(r.random(count) < 0.2, edges, r.integers(-127, 128, count))
+        rate = rate_buffer(float(r.uniform(0.5, 1)), seed)
+        shift = bits + 22 + int(r.integers(-7, 8)) + r.integers(0, 3, w["out_c"])
+        steps = r.integers(2**14, 2**15, w["out_c"]) * (r.random(w["out_c"]) > 0.1)
+        p = {"window": w, "in_zero": -5, "channels": w["in_c"], "row_shift": 0}
+        d = np.zeros(scratch_bytes("tt_conv2d_bwd_weight", p), np.uint8)
+        args = [p, grad_buffer(dy), x, rate, steps.astype(np.uint16), (-shift - 8).astype(np.int8)]
+        args += [weights.astype(np.int8), r.integers(-128, 128, count).astype(np.int8), d, None]
+        calls.append(Call("tt_conv2d_bwd_weight", args))
+    return calls
+
+
 @pytest.mark.parametrize(
     ("board", "bits"),
     [
@@ -78,6 +109,7 @@ def test_boards_compute_the_same(board, bits, tmp_path):
     with gradient_bits(bits):
         compiled = library((), bits)
         calls = [c for k in KERNELS for c in random_calls(k, CASES_EACH.get(k, CASES_OTHERS))]
+        calls += update_calls(32)
         images = [make_image(compiled, KERNELS.index(c.kernel), c) for c in calls]
         expected = [expected_crc(compiled, c, i) for c, i in zip(calls, images, strict=True)]
     outcomes = run_calls(board, module, images)
