@@ -1,6 +1,7 @@
 /* Gradient of a convolution's weights and their update: of 1x1 kernels by tiles of output channels. */
 #include "tt_columns.h"
 #include "tt_plain.h"
+#include "tt_swar.h"
 #include "tt_update.h"
 
 #define LEAST 3 /* output channels that are worth a tile */
@@ -26,13 +27,65 @@ typedef struct {
     tt_tile tile;
 } tiles;
 
+#if TT_GRADIENT_BITS == 16
+#define PIXELS TT_TILE_PIXELS
+
+static void add_columns(tt_columns *columns, const tt_taken *taken, int32_t zero) {
+    for (int32_t r = 0; r < TT_TILE_ROWS; r++) { /* 64 * 2^15 * 2^7 at most */
+        columns->sums[r] = -zero * taken->totals[r];
+    }
+    tt_add_columns(columns);
+}
+
+#else
+#define PIXELS (2 * TT_TILE_PIXELS) /* two rows are one word of factors */
+
+static inline int32_t lanes(const tt_mantissa *rows) {
+    return rows[0] + rows[1] * (1 << 16);
+}
+
+/* Of an odd number of pixels the first one is a gap. Totals are lanes, too: 128 * 127 < 2^15. */
+void tt_take_rows(const tt_mantissa *dy, int32_t step, int32_t *g, tt_taken *t) {
+    for (int32_t r = 0; r < t->rows; r += 2) {
+        const tt_mantissa *from = dy + r;
+        int32_t *to = g + r, total = 0, n = t->n;
+        if ((n & 1) != 0) {
+            to[1] = total = lanes(from);
+            from += step;
+            to += t->rows;
+        }
+        for (n >>= 1; n > 0; n--) {
+            to[0] = lanes(from);
+            to[1] = lanes(from + step);
+            total += to[0] + to[1];
+            from += 2 * step;
+            to += t->rows;
+        }
+        t->totals[r] = total;
+    }
+}
+
+static void add_columns(tt_columns *columns, const tt_taken *taken, int32_t zero) {
+    int32_t rows = taken->rows, pairs = (taken->n + 1) >> 1;
+    int32_t *sums = columns->sums + TT_TILE_ROWS - rows;
+    for (int32_t r = 0; r < rows; r += 2) { /* modulo 2^32 */
+        uint32_t total = (uint32_t)taken->totals[r];
+        int32_t high = (int32_t)(total + (1u << 15)) >> 16;
+        sums[r] = (int32_t)(0u - (uint32_t)zero * total - (uint32_t)pairs * TT_LANES);
+        sums[r + 1] = -zero * high - pairs * (int32_t)(TT_LANES >> 16);
+    }
+    columns->end = columns->g + pairs * rows;
+    tt_add_lanes(columns);
+}
+#endif
+
 /* The sums of some input channels, the first pixel's at x. dy: its first row. packed: the factors are there. */
 static void sum_columns(tiles *t, const tt_mantissa *dy, const int8_t *x, int packed) {
     const tt_window *w = &t->p->window;
     int32_t pixels = w->out_h * w->out_w, kept = 0, n;
     for (int32_t left = pixels; left > 0; left -= n) {
-        n = tt_min(TT_TILE_PIXELS, left);
-        if (!packed || pixels > TT_TILE_PIXELS) {
+        n = tt_min(PIXELS, left);
+        if (!packed || pixels > PIXELS) {
             t->tile.n = t->taken.n = n;
             t->taken.rows = t->tile.rows;
             tt_take_rows(dy, w->out_c, t->factors, &t->taken);
@@ -41,10 +94,7 @@ static void sum_columns(tiles *t, const tt_mantissa *dy, const int8_t *x, int pa
         columns.out = t->sums;
         columns.step = 4 * t->tile.columns;
         columns.mask = kept;
-        for (int32_t r = 0; r < TT_TILE_ROWS; r++) { /* 64 * 2^15 * 2^7 at most */
-            columns.sums[r] = -t->p->in_zero * t->taken.totals[r];
-        }
-        tt_add_columns(&columns);
+        add_columns(&columns, &t->taken, t->p->in_zero);
         kept = -1;
         dy += n * w->out_c;
         x += n * w->in_c;

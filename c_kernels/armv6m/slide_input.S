@@ -102,7 +102,7 @@
     .endm
 
 /* cut by r7 bits toward zero */
-    .macro mantissa value, sum, first=0
+    .macro mantissa value, first=0
     magnitude \value, \first
     lsrs \value, r7
     eors \value, r5
@@ -110,29 +110,36 @@
     .endm
 #else
     .equ MANTISSA_LOG2, 0
+    .equ BIAS, 126
+    .equ MOST_SHIFT, 23 /* BIAS << 23 can be added to a sum, and what is below 0 is beyond 2 * BIAS */
+    .equ MANTISSA_MAX, 127
+
+    /* in the place of sums, which are written for tt_slide_put alone; it may change them all */
     .equ FRAME_HASH_STEP, FRAME_SUMS
-    .equ FRAME_ROUND, FRAME_SUMS + 4 /* if the hash is below 2^31 */
-    .equ FRAME_ROUND_HIGH, FRAME_SUMS + 8
+    .equ FRAME_HASH, FRAME_SUMS + 4  /* of address 0 */
+    .equ FRAME_ROUND, FRAME_SUMS + 8 /* the pattern 0xaa.. and the bias, */
+    .equ FRAME_OTHER, FRAME_SUMS + 12 /* and how much more 0x55.. adds */
 
     .macro store value, at:vararg
     strb \value, [\at]
     .endm
 
-/* cut by r7 bits, rounded as the index' hash, r0, decides; see tt_grad_cut */
-    .macro mantissa value, sum, first=0
-    magnitude \value, \first
+/* cut by r7 bits, rounded as the index' hash, r0, and the sign decide together: see tile_columns.S; r6:
+ * FRAME_OTHER */
+    .macro mantissa value
+    mov r5, \value
+    eors r5, r0
+    asrs r5, r5, #31
+    ands r5, r6
+    adds \value, \value, r5
     ldr r5, [sp, #FRAME_ROUND]
-    cmp r0, #0
-    bge 1f
-    ldr r5, [sp, #FRAME_ROUND_HIGH]
-1:  adds \value, \value, r5
+    adds \value, \value, r5
     ldr r5, [sp, #FRAME_HASH_STEP]
     adds r0, r0, r5
     lsrs \value, r7
-    mov r5, \sum
-    asrs r5, r5, #31
-    eors \value, r5
-    subs \value, \value, r5
+    cmp \value, #(2 * BIAS)
+    bhi .Lput
+    subs \value, #BIAS
     .endm
 #endif
 
@@ -262,34 +269,29 @@ tt_slide_input_rows:
     scaled r4, r12
     ldr r7, [sp, #FRAME_SHIFT]
 #if TT_GRADIENT_BITS == 8
-    movs r6, #1
-    lsls r6, r7
-    subs r6, #1
-    ldr r5, =0x55555555
-    ands r5, r6
-    str r5, [sp, #FRAME_ROUND_HIGH]
-    bics r6, r5
-    str r6, [sp, #FRAME_ROUND]
     ldr r0, [sp, #FRAME_TO]
-    ldr r5, [sp, #FRAME_JOB]
-    ldr r5, [r5, #JOB_WRITER]
-    ldr r5, [r5, #WRITER_GRAD]
-    subs r0, r0, r5
-    subs r0, #GRAD_MANTISSA
-    ldr r6, =0x9e3779b9
-    muls r0, r6
-    ldr r5, [sp, #FRAME_STEP]
-    muls r5, r6
-    str r5, [sp, #FRAME_HASH_STEP]
-#endif
-    mantissa r1, r9, 1
-    mantissa r2, r10
-    mantissa r3, r11
-    mantissa r4, r12
+    ldr r5, =0x9e3779b9
+    muls r0, r5
+    ldr r5, [sp, #FRAME_HASH]
+    adds r0, r0, r5
+    ldr r6, [sp, #FRAME_OTHER]
+    mantissa r1
+    mantissa r2
+    mantissa r3
+    mantissa r4
+    ldr r5, [sp, #FRAME_LIMIT]
+    cmp r5, #0
+    beq .Lfew
+#else
+    mantissa r1, 1
+    mantissa r2
+    mantissa r3
+    mantissa r4
     lsrs r6, r7
     ldr r5, [sp, #FRAME_LIMIT]
     cmp r6, r5
     bhs .Lput
+#endif
     ldr r0, [sp, #FRAME_TO]
     ldr r5, [sp, #FRAME_STEP]
     store r1, r0
@@ -346,10 +348,14 @@ tt_slide_input_rows:
     mov r11, r7
     pop {r4-r7, pc}
 
+#if TT_GRADIENT_BITS == 16
 .Lput: /* what does not fit, or is less than four */
     ldr r5, [sp, #FRAME_FITS]
     cmp r6, r5
     bhs 6f
+#else
+.Lfew:
+#endif
     ldr r0, [sp, #FRAME_JOB]
     ldr r5, [r0, #JOB_COLUMNS]
     ldr r0, [sp, #FRAME_TO]
@@ -363,8 +369,10 @@ tt_slide_input_rows:
     adds r0, r0, r6
     store r3, r0, r6
     b .Lstored
-6:
-    mov r0, sp
+#if TT_GRADIENT_BITS == 8
+.Lput: /* what does not fit */
+#endif
+6:  mov r0, sp
     mov r1, r9
     mov r2, r10
     mov r3, r11
@@ -388,14 +396,44 @@ tt_slide_input_rows:
 
 .Lread_writer: /* the job in r0, its writer in r1 */
     ldr r2, [r1, #WRITER_SHIFT]
-    str r2, [sp, #FRAME_SHIFT]
     ldr r3, [r1, #WRITER_LIMIT]
-#if TT_GRADIENT_BITS == 8
-    cmp r2, #0 /* rounding adds up to 1 */
-    bgt 7f
-#endif
+#if TT_GRADIENT_BITS == 16
+    str r2, [sp, #FRAME_SHIFT]
     adds r3, #1
-7:  str r3, [sp, #FRAME_FITS]
+    str r3, [sp, #FRAME_FITS]
+#else
+    cmp r3, #MANTISSA_MAX
+    bne 6f
+    cmp r2, #MOST_SHIFT
+    bls 7f
+6:  movs r2, #0 /* no sum fits: they are further from -2^31 than 2 * BIAS */
+    movs r5, #1
+    lsls r5, r5, #31
+    movs r6, #0
+    b 8f
+7:  movs r4, #1
+    lsls r4, r2
+    subs r4, #1
+    ldr r6, =0x55555555
+    ands r6, r4
+    subs r4, r4, r6
+    movs r5, #BIAS
+    lsls r5, r2
+    adds r5, r5, r4
+    subs r6, r6, r4
+8:  str r2, [sp, #FRAME_SHIFT]
+    str r5, [sp, #FRAME_ROUND]
+    str r6, [sp, #FRAME_OTHER]
+    ldr r4, =0x9e3779b9
+    ldr r5, [r1, #WRITER_GRAD]
+    adds r5, #GRAD_MANTISSA
+    muls r5, r4
+    rsbs r5, r5, #0
+    str r5, [sp, #FRAME_HASH]
+    ldr r5, [r0, #JOB_INDEX_STEP]
+    muls r5, r4
+    str r5, [sp, #FRAME_HASH_STEP]
+#endif
     ldr r2, [r0, #JOB_COLUMNS]
     cmp r2, #4
     bge 8f

@@ -1,26 +1,17 @@
-/* void tt_take_rows(const tt_mantissa *dy, int32_t step, int32_t *g, tt_taken *t): see tt_columns.h.
- * Cortex-M0: 6 cycles a factor. */
+/* void tt_take_rows(const tt_mantissa *dy, int32_t step, int32_t *g, tt_taken *t): see tt_columns.h; for
+ * mantissas of 16 bits only. Cortex-M0: 6 cycles a factor. */
     .syntax unified
     .cpu cortex-m0
     .thumb
 
+#if TT_GRADIENT_BITS == 16
     .equ T_N, 0
     .equ T_ROWS, 4
     .equ T_TOTALS, 8
 
-#if TT_GRADIENT_BITS == 16
-    .equ BYTES, 2
-#else
-    .equ BYTES, 1
-#endif
-
     .macro take to total
-#if TT_GRADIENT_BITS == 16
     ldrsh \to, [r0, r7]
-#else
-    ldrsb \to, [r0, r7]
-#endif
-    adds r0, #BYTES
+    adds r0, #2
     add \total, \to
     .endm
 
@@ -50,9 +41,7 @@ tt_take_rows:
     lsls r3, r3, #2
     adds r3, r3, r2
     subs r1, r1, r4
-#if TT_GRADIENT_BITS == 16
     lsls r1, r1, #1
-#endif
     cmp r4, #4
     beq 2f
 1:  take r4, r8
@@ -93,3 +82,4 @@ tt_take_rows:
     mov r11, r7
     pop {r4-r7, pc}
     .size tt_take_rows, . - tt_take_rows
+#endif

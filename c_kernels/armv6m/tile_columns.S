@@ -1,4 +1,4 @@
-/* int32_t tt_tile_columns(tt_columns *t) and void tt_add_columns(tt_columns *t): see tt_columns.h.
+/* int32_t tt_tile_columns(tt_columns *t) and, of 16 bits, void tt_add_columns(tt_columns *t): see tt_columns.h.
  * Cortex-M0: 188 cycles for 48 multiply-accumulates of 6 rows, 67 for 16 of 4; factors of 16 bits leave no room
  * for a second lane. The sums of 6 rows lie in r8-r12 and lr, of 4 rows in the last four of these. */
     .syntax unified
@@ -8,6 +8,7 @@
     .equ T_G, 0
     .equ T_W, 12
     .equ T_OUT, 16
+    .equ T_SHIFT, 28
     .equ T_COLUMNS, 40
     .equ T_ROWS, 44
     .equ T_N, 48
@@ -55,6 +56,9 @@
     add lr, r7
     .endm
 
+#if TT_GRADIENT_BITS == 16
+    .equ MANTISSA, 2
+
     /* r0: out, r1: from row to row, r4: what is added, r5: shift, r6: limit, r7: twice the limit */
     .macro put sum
     mov r2, \sum
@@ -68,14 +72,53 @@
     strh r2, [r0]
     adds r0, r0, r1
     .endm
+#else
+    .equ MANTISSA, 1
+    .equ BIAS, 126
+    .equ MOST_SHIFT, 23 /* BIAS << 23 can be added to a sum, and what is below 0 is beyond 2 * BIAS */
+
+    /* The sum r2, see tt_grad_cut: floor((x + r) / 2^shift) is the same as -floor((-x + mask - r) / 2^shift), and
+     * mask - r the other pattern, so hash and sign decide together. r0: out, r1: from row to row, r4: mask, r5: shift,
+     * r6: hash, r7: what is added, with the bias; r8: the hash from row to row. 127 is left to tt_grad_put. */
+    .macro put_it
+    mov r3, r2
+    eors r3, r6
+    add r6, r8
+    asrs r3, r3, #31
+    ands r3, r4
+    eors r3, r7
+    adds r2, r2, r3
+    lsrs r2, r5
+    cmp r2, #(2 * BIAS)
+    bhi .Lspill
+    subs r2, #BIAS
+    strb r2, [r0]
+    adds r0, r0, r1
+    .endm
+
+    .macro put sum
+    mov r2, \sum
+    put_it
+    .endm
+
+    /* r6: of the column's first index, r3: from row to row */
+    .macro hashes
+    ldr r2, =0x9e3779b9
+    mov r3, r1
+    muls r3, r2
+    muls r2, r0
+    adds r6, r6, r2
+    .endm
+#endif
 
     .macro next_mantissas
     ldmia r3!, {r0, r1, r4, r5, r6, r7}
-    adds r2, r0, #2
+    adds r2, r0, #MANTISSA
     subs r3, #24
     str r2, [r3]
     .endm
 
+#if TT_GRADIENT_BITS == 16
     /* r0: out, r1: from row to row, r4: what is kept of out */
     .macro next_sums
     ldmia r3!, {r0, r1, r4}
@@ -92,10 +135,12 @@
     str r2, [r0]
     adds r0, r0, r1
     .endm
+#endif
 
     .section .text.tt_tile_columns, "ax", %progbits
     .global tt_tile_columns
     .type tt_tile_columns, %function
+#if TT_GRADIENT_BITS == 16
     .global tt_add_columns
     .type tt_add_columns, %function
     .balign 4
@@ -104,12 +149,21 @@ tt_add_columns:
     adr r3, .Ladd
     adr r2, .Ladd_four
     b .Lbegin
+#endif
     .balign 4
     .thumb_func
 tt_tile_columns:
     adr r3, .Lput
     adr r2, .Lput_four
 .Lbegin:
+#if TT_GRADIENT_BITS == 8
+    ldr r1, [r0, #T_SHIFT]
+    cmp r1, #MOST_SHIFT
+    bls 1f
+    adr r3, .Lkeep
+    mov r2, r3
+1:
+#endif
     push {r4-r7, lr}
     mov r4, r8
     mov r5, r9
@@ -187,11 +241,22 @@ tt_tile_columns:
     .balign 4
 .Lput_four:
     next_mantissas
+#if TT_GRADIENT_BITS == 8
+    hashes
+    mov r8, r3
+#endif
     b 3f
     .balign 4
 .Lput:
     next_mantissas
+#if TT_GRADIENT_BITS == 16
     put r8
+#else
+    hashes
+    mov r2, r8
+    mov r8, r3
+    put_it
+#endif
     put r9
 3:  put r10
     put r11
@@ -206,6 +271,17 @@ tt_tile_columns:
     b .Lcolumn
 
 .Lspill:
+#if TT_GRADIENT_BITS == 8 /* the column once more, as one of its sums is lost */
+    adr r2, .Lkeep
+    str r2, [sp, #FRAME_LEAVE]
+    ldr r4, [sp, #FRAME_T]
+    ldr r2, [r4, #T_W]
+    subs r2, #1
+    str r2, [r4, #T_W]
+    b .Lcolumn
+    .balign 4
+.Lkeep:
+#endif
     ldr r3, [sp, #FRAME_T]
     ldr r0, [r3, #T_COLUMNS]
     adds r3, #T_SUMS
@@ -226,6 +302,7 @@ tt_tile_columns:
     mov r11, r7
     pop {r4-r7, pc}
 
+#if TT_GRADIENT_BITS == 16
     .balign 4
 .Ladd_four:
     next_sums
@@ -245,6 +322,8 @@ tt_tile_columns:
     accumulate r12, r5
     accumulate lr, r6
     b .Lnext
-
     .size tt_add_columns, . - tt_add_columns
+#else
+    .ltorg
+#endif
     .size tt_tile_columns, . - tt_tile_columns

@@ -13,7 +13,11 @@ typedef struct {
     void *out;           /* of its first row: mantissas or int32 */
     int32_t step;        /* bytes from row to row */
     int32_t mask, shift; /* of mantissas: what cuts sums, 2^shift - 1 for those below 0; */
+#if TT_GRADIENT_BITS == 16
     int32_t limit, span; /* and -limit <= mantissa <= limit, span being 2 * limit */
+#else
+    uint32_t hash, round; /* of address 0; of the pattern 0xaa.., with the bias of sums that fit */
+#endif
     int32_t columns, rows, n;
     int32_t sums[TT_TILE_ROWS]; /* of 4 rows the last ones are used */
 } tt_columns;
@@ -25,7 +29,11 @@ static inline tt_columns tt_columns_of(const tt_tile *tile, const int32_t *g, co
         .stride = tile->stride,
         .end = g + tile->n * tile->rows,
         .w = w - tile->stride,
+#if TT_GRADIENT_BITS == 16
         .limit = INT32_MIN,
+#else
+        .shift = 32,
+#endif
         .columns = tile->columns,
         .rows = tile->rows,
         .n = tile->n,
@@ -37,8 +45,15 @@ static inline tt_columns tt_columns_of(const tt_tile *tile, const int32_t *g, co
  * returns how many columns are left, this one included. */
 int32_t tt_tile_columns(tt_columns *t);
 
+#if TT_GRADIENT_BITS == 16
 /* out = (out & mask) + the sums of the columns + sums[row], int32 modulo 2^32. */
 void tt_add_columns(tt_columns *t);
+#else
+/* The same of rows two in a word: g[k / 2][r / 2][k & 1] = rows r and r + 1 of pixel k as lanes, low + 2^16 * high;
+ * an odd number of pixels begins with k = 1. In place of sums[row]: how sums of 32 bits and of the
+ * high lanes start, with TT_LANES (tt_swar.h) taken off for each two pixels. */
+void tt_add_lanes(tt_columns *t);
+#endif
 
 /* For tt_take_rows: n pixels of 6 or 4 rows, and what they add up to, as in tt_columns. take_rows.S knows the
  * offsets. */
@@ -47,7 +62,7 @@ typedef struct {
     int32_t totals[TT_TILE_ROWS];
 } tt_taken;
 
-/* g[k][r] = dy[k * step + r]. */
+/* g[k][r] = dy[k * step + r], or lanes of them if they are of 8 bits. */
 void tt_take_rows(const tt_mantissa *dy, int32_t step, int32_t *g, tt_taken *t);
 
 /* For tt_scale_rows: rows of so many channels, 6 or 4. scale_rows.S knows the offsets. */

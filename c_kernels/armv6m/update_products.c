@@ -51,11 +51,11 @@ void tt_update_products(tt_rate *rate, tt_step step, int32_t g, int32_t zero, co
         .before = tt_max(step.shift - 30, 0),
         .small_shift = tt_min(step.shift, 30),
     };
-    if (reach == 255 && p.before == 0) { /* all are small */
+    if (reach == 255) { /* all are small: z * product / 2^before, not 2^16 */
         p.span = 0;
-        p.high = product;
-        p.low = 0;
-        p.shift = step.shift;
+        p.high = product >> p.before;
+        p.low = (int32_t)((uint32_t)product << (16 - p.before) & 0xffffu);
+        p.shift = p.small_shift;
     }
     tt_products_loop(&p, x, n, w, fraction);
     rate->dither = p.dither;

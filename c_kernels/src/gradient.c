@@ -9,9 +9,22 @@ tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
 /* Cut mantissas first <= i < last, so that `shift` bits are cut off in all. */
 static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32_t shift) {
     tt_mantissa *m = writer->grad->mantissa;
+#if TT_GRADIENT_BITS == 16
     for (int32_t i = first; i < last; i++) {
         m[i] = tt_grad_cut(m[i], i, writer->shift, shift - writer->shift);
     }
+#else
+    /* tt_grad_cut for |x| < 2^7: floor((x + r) / 2^more) is -floor((-x + mask - r) / 2^more), and mask - r the
+     * other pattern, so hash and sign decide together which it is */
+    int32_t more = shift - writer->shift, mask = (int32_t)((1u << more) - 1u);
+    int32_t round = (int32_t)(0xaaaaaaaau >> writer->shift) & mask;
+    uint32_t hash = (uint32_t)first * TT_INDEX_HASH;
+    for (int32_t i = first; i < last; i++) {
+        int32_t x = m[i], other = (x ^ (int32_t)hash) >> 31;
+        m[i] = (tt_mantissa)((x + (round ^ (other & mask))) >> more);
+        hash += TT_INDEX_HASH;
+    }
+#endif
 }
 
 /* Let the shift grow until all of n sums fit. */

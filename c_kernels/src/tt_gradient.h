@@ -71,8 +71,10 @@ static inline int tt_grad_fits(int32_t limit, int32_t magnitude, int32_t shift) 
  * an alternating pattern. So it is rounded up from a third or from two thirds on, near enough to
  * the half that would not compose; which of the two, a hash of the index decides, so that over the
  * elements neither is preferred. */
+#define TT_INDEX_HASH 0x9e3779b9u
+
 static inline tt_mantissa tt_grad_cut(int32_t x, int32_t index, int32_t done, int32_t more) {
-    uint32_t pattern = (uint32_t)index * 0x9e3779b9u >> 31 ? 0x55555555u : 0xaaaaaaaau;
+    uint32_t pattern = (uint32_t)index * TT_INDEX_HASH >> 31 ? 0x55555555u : 0xaaaaaaaau;
     uint32_t r = (pattern >> done) & ((1u << more) - 1u);
     int32_t magnitude = (int32_t)(((uint32_t)tt_abs(x) + r) >> more);
     return (tt_mantissa)(x < 0 ? -magnitude : magnitude);

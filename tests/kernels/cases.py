@@ -124,9 +124,9 @@ class Maker:
         return window
 
     def pointwise(self) -> Params:
-        """A 1x1 kernel on a map."""
+        """A 1x1 kernel on a map; the largest are more pixels than are packed at a time."""
         w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
-        height, width = self.int(1, 4), self.pick(2, 3, 5, 20)
+        height, width = self.int(1, 4), self.pick(2, 3, 5, 20, 45)
         return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
     def rate(self) -> NDArray[np.uint8]:
