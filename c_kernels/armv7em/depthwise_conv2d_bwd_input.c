@@ -1,6 +1,7 @@
 /* Gradient of a depthwise convolution's input: channel by channel, four inputs at a time, of which each takes
  * two taps in one multiplication. */
 #include "tt_mantissas.h"
+#include "tt_pair_rows.h"
 #include "tt_plain.h"
 #include "tt_slide_pairs.h"
 
@@ -35,6 +36,9 @@ typedef struct {
     int32_t pitch;       /* of the plane */
     int32_t top, bottom; /* rows of the output that lie there */
     int32_t step;        /* of mantissas, from one input of a phase to the next */
+    int32_t square;      /* whether rows that meet all taps go by tt_pair_rows_3 */
+    uint32_t square_taps[6];
+    tt_pair_rows square_rows;
     tt_grad_writer writer;
 } channel;
 
@@ -74,6 +78,14 @@ OUTLINE void pack_taps(const channel *c) {
                 to = pack_row(w, -step, f->n, to);
             }
         }
+    }
+}
+
+/* Of a kernel of 3x3 with strides of 1, for tt_pair_rows_3: it has the same pairs, but not those with 0. */
+TT_INLINE void pack_square(channel *c) {
+    for (int32_t y = 0; y < 3; y++) {
+        c->square_taps[2 * y] = c->taps[4 * y];
+        c->square_taps[2 * y + 1] = c->taps[4 * y + 3];
     }
 }
 
@@ -159,10 +171,14 @@ OUTLINE void set_band(channel *c, int32_t y, int32_t end) {
 
 /* Columns of one parity in a row of the input's gradient. */
 TT_INLINE void run_phase(channel *c, phase *f, const meeting *m, int32_t index) {
-    f->slide.plane = m->plane;
-    f->slide.coefficients = m->taps;
-    f->slide.end = m->end;
-    tt_slide_pairs(&f->slide);
+    if (c->square && m->end == m->taps + 12) {
+        tt_pair_rows_3(m->plane, c->square_taps, &c->square_rows, c->sums);
+    } else {
+        f->slide.plane = m->plane;
+        f->slide.coefficients = m->taps;
+        f->slide.end = m->end;
+        tt_slide_pairs(&f->slide);
+    }
     index += f->first;
     for (;;) {
         int32_t largest = store_row(c, f->count, index, c->step);
@@ -208,6 +224,9 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
     clear(c.plane, halves);
     c.step = win->in_c * win->stride_w;
     set_phases(&c);
+    c.square = win->kernel_h == 3 && win->kernel_w == 3 && win->stride_h * win->stride_w == 1;
+    tt_pair_rows rows = {2 * c.pitch, 0, 4 * ((win->in_w + 1) >> 1), 0, 0, 0, 1};
+    c.square_rows = rows;
 
     int32_t in_c = win->in_c, row = win->in_w * in_c;
     int32_t bands = (int32_t)tt_divide((uint32_t)(win->in_h + height - 1), (uint32_t)height);
@@ -228,6 +247,9 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
         c.w = w + i;
         c.scale = scale[i] << 15;
         pack_taps(&c);
+        if (c.square) {
+            pack_square(&c);
+        }
         run_band(&c, end - y, y * row + i);
         if (++i == in_c) {
             i = 0;
