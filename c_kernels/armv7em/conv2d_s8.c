@@ -171,6 +171,10 @@ static void run(layer *l, int8_t *y, uint8_t *clip, int32_t *scratch) {
 void tt_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w, const int32_t *bias,
     const int32_t *multiplier, const int8_t *shift, int8_t *y, uint8_t *clip, int32_t *scratch) {
     const tt_window *win = &p->window;
+    if (tt_fully_connected(win)) {
+        tt_fully_connected_s8(p, x, w, bias, multiplier, shift, y, clip, scratch);
+        return;
+    }
     layer l = {p, x, w, bias, multiplier, shift, win->kernel_h * win->kernel_w * win->in_c,
         tt_pair_packing_of(win), win->out_h, win->out_w, NULL};
     if (!can_pair(&l) || (!l.packing.column && !in_map(win))) {

@@ -1,8 +1,10 @@
 /* Gradient of a depthwise convolution's input: channel by channel, four inputs at a time, of which each takes
  * two taps in one multiplication. */
 #include "tt_mantissas.h"
+#include "tt_pair_rows.h"
 #include "tt_plain.h"
 #include "tt_slide_pairs.h"
+#include "tt_square_rows.h"
 
 #define OUTLINE static __attribute__((noinline)) /* smaller, and as fast */
 
@@ -35,6 +37,9 @@ typedef struct {
     int32_t pitch;       /* of the plane */
     int32_t top, bottom; /* rows of the output that lie there */
     int32_t step;        /* of mantissas, from one input of a phase to the next */
+    int32_t square;      /* whether the kernel is 3x3, strides are 1 */
+    int32_t takes_rows;  /* whether then tt_square_rows takes rows that meet all taps */
+    tt_square_rows_of whole;
     tt_grad_writer writer;
 } channel;
 
@@ -75,6 +80,15 @@ OUTLINE void pack_taps(const channel *c) {
             }
         }
     }
+}
+
+/* What tt_square_rows needs of a channel: the same pairs, but not those with 0. */
+TT_INLINE void pack_square(channel *c) {
+    for (int32_t y = 0; y < 3; y++) {
+        c->whole.taps[2 * y] = c->taps[4 * y];
+        c->whole.taps[2 * y + 1] = c->taps[4 * y + 3];
+    }
+    c->whole.scale = c->scale;
 }
 
 /* The output's gradient, rows first <= y < last. |dy| * one < 2^15. */
@@ -159,10 +173,15 @@ OUTLINE void set_band(channel *c, int32_t y, int32_t end) {
 
 /* Columns of one parity in a row of the input's gradient. */
 TT_INLINE void run_phase(channel *c, phase *f, const meeting *m, int32_t index) {
-    f->slide.plane = m->plane;
-    f->slide.coefficients = m->taps;
-    f->slide.end = m->end;
-    tt_slide_pairs(&f->slide);
+    if (c->square && m->end == m->taps + 12) {
+        tt_pair_rows one = {2 * c->pitch, 0, 2 * ((f->count + 1) & ~1), 0, 0, 0, 1};
+        tt_pair_rows_3(m->plane, c->whole.taps, &one, c->sums);
+    } else {
+        f->slide.plane = m->plane;
+        f->slide.coefficients = m->taps;
+        f->slide.end = m->end;
+        tt_slide_pairs(&f->slide);
+    }
     index += f->first;
     for (;;) {
         int32_t largest = store_row(c, f->count, index, c->step);
@@ -173,6 +192,22 @@ TT_INLINE void run_phase(channel *c, phase *f, const meeting *m, int32_t index) 
     }
 }
 
+/* Of `rows` rows those that meet all of the kernel and fit, up to one that does not; returns how many. */
+TT_INLINE int32_t run_square(channel *c, const meeting *m, int32_t rows, int32_t index) {
+    int32_t n = 0;
+    while (n < rows && m[n].end == m[n].taps + 12) {
+        n++;
+    }
+    if (n == 0) {
+        return 0;
+    }
+    c->whole.rows = n;
+    c->whole.plane = m->plane;
+    c->whole.mantissa = c->writer.grad->mantissa + index;
+    c->whole.shift = c->writer.shift;
+    return n - tt_square_rows(&c->whole);
+}
+
 /* The band's `rows` rows of the input's gradient in one channel. */
 OUTLINE void run_band(channel *c, int32_t rows, int32_t index) {
     const tt_window *win = &c->p->window;
@@ -181,6 +216,15 @@ OUTLINE void run_band(channel *c, int32_t rows, int32_t index) {
     phase *end = c->phases + win->stride_w;
     pack_plane(c, c->top, c->bottom);
     for (; rows > 0; rows--, index += row) {
+        if (c->takes_rows) {
+            int32_t done = run_square(c, m, rows, index);
+            rows -= done;
+            index += done * row;
+            m += done;
+            if (rows == 0) {
+                return;
+            }
+        }
         for (phase *f = c->phases; f < end; f++, m++) {
             if (f->count > 0) {
                 run_phase(c, f, m, index);
@@ -208,6 +252,12 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
     clear(c.plane, halves);
     c.step = win->in_c * win->stride_w;
     set_phases(&c);
+    c.square = win->kernel_h == 3 && win->kernel_w == 3 && win->stride_h * win->stride_w == 1;
+    c.takes_rows =
+        c.square && TT_GRADIENT_BITS == 16 && p->limit == TT_MANTISSA_MAX && (win->in_w & 1) == 0;
+    c.whole.step = 2 * c.step;
+    c.whole.pitch = 2 * c.pitch;
+    c.whole.width = 2 * win->in_w;
 
     int32_t in_c = win->in_c, row = win->in_w * in_c;
     int32_t bands = (int32_t)tt_divide((uint32_t)(win->in_h + height - 1), (uint32_t)height);
@@ -228,6 +278,9 @@ void tt_depthwise_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt
         c.w = w + i;
         c.scale = scale[i] << 15;
         pack_taps(&c);
+        if (c.square) {
+            pack_square(&c);
+        }
         run_band(&c, end - y, y * row + i);
         if (++i == in_c) {
             i = 0;

@@ -31,10 +31,10 @@ tt_dot_4:
     bic r2, r2, #3
     add r12, r0, r2
     b 2f
-1:  ldr lr, [r0], #4
-    sxtab16 r10, r8, lr
-    sxtab16 r11, r8, lr, ror #8
+1:  ldr r2, [r0], #4
     ldr lr, [r1, r3]
+    sxtab16 r10, r8, r2
+    sxtab16 r11, r8, r2, ror #8
     channel r5
     ldr lr, [r1, r3, lsl #1]
     channel r6

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.calls import Call, build_module, expected_crc, make_image, run_calls
-from bench.shapes import scratch_bytes, window
+from bench.shapes import bwd_input, scratch_bytes, window
 from tinytrain.kernels.header import declarations
 from tinytrain.kernels.library import grad_buffer, gradient_bits, library, rate_buffer
 from tinytrain.kernels.memory import mantissa_bits
@@ -110,6 +110,8 @@ def test_boards_compute_the_same(board, bits, tmp_path):
         compiled = library((), bits)
         calls = [c for k in KERNELS for c in random_calls(k, CASES_EACH.get(k, CASES_OTHERS))]
         calls += update_calls(32)
+        squares = [window(n, n % 5 + 1, n % 5 + 1, 3) for n in (2, 4, 6, 10, 15, 28)]
+        calls += [bwd_input(f"square {i}", w, depthwise=True) for i, w in enumerate(squares)]
         images = [make_image(compiled, KERNELS.index(c.kernel), c) for c in calls]
         expected = [expected_crc(compiled, c, i) for c, i in zip(calls, images, strict=True)]
     outcomes = run_calls(board, module, images)
