@@ -159,11 +159,12 @@ void tt_depthwise_conv2d_s8(const tt_conv2d *p, const int8_t *x, const int8_t *w
     const tt_window *win = &p->window;
     tt_pair_plane k = tt_pair_plane_of(win);
     int32_t taps = tt_pair_taps(win), *sums = scratch + taps, row = 2 * k.columns;
-    int32_t width = ((win->out_w + 1) >> 1) * 4 * win->stride_w, odd = 4 * (win->out_w & 1);
+    int32_t width = ((win->out_w + 1) >> 1) * 4 * win->stride_w, odd = win->out_w & 1;
+    int32_t rows = (k.sums - odd) / win->out_w; /* one sum more lies behind the last row */
     layer l = {p, x, w, bias, multiplier, shift, y, clip, win->out_c / win->in_c, k,
         k.rows == (win->out_h - 1) * win->stride_h + win->kernel_h, (uint32_t *)scratch, sums,
         (int16_t *)(void *)(sums + k.sums),
-        {row, row * win->stride_h, width, odd, 4 * taps, 0, k.sums / win->out_w}};
+        {row, row * win->stride_h, width, 4 * odd, 4 * taps, 0, rows}};
     if (!can_pair(&l)) {
         tt_depthwise_conv2d_s8_plain(p, x, w, bias, multiplier, shift, y, clip);
         return;
