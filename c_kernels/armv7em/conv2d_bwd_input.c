@@ -1,5 +1,5 @@
-/* Gradient of a convolution's input: 1x1 kernels four pixels, of a single one four channels at a time;
- * output channels in pairs. */
+/* Gradient of a convolution's input: 1x1 kernels four pixels at a time, output channels in pairs, or
+ * each by itself. */
 #include "tt_gradient_pairs.h"
 #include "tt_mantissas.h"
 #include "tt_plain.h"
@@ -113,59 +113,38 @@ static void tile_pixels(pixels *at, int32_t rows) {
         store(&at->writer, first + i, in_c, sums, rows, n);
     }
 }
-/* What of a single pixel's gradient is not 0, each with the index of its weights; returns how many,
- * made even. */
-static int32_t pack_factors(const tt_conv2d_bwd_input_params *p, const tt_mantissa *dy,
-    const uint16_t *scale, int32_t *factors) {
-    int32_t n = 0, in_c = p->window.in_c, one = 1 << p->headroom;
-    for (int32_t o = 0, at = 0; o < p->window.out_c; o++, at += in_c) {
-        int32_t g = tt_real_gradient(dy[o], one, scale[o]);
-        if (g != 0) {
-            factors[2 * n] = g;
-            factors[2 * n + 1] = at;
-            n++;
-        }
-    }
-    if ((n & 1) != 0) {
-        factors[2 * n] = factors[2 * n + 1] = 0;
-        n++;
-    }
-    return n;
-}
 
 static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     tt_span span = tt_channels_take(part, p->window.in_c);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
-    int32_t n = pack_factors(p, dy->mantissa, scale, scratch);
-    int32_t sums[COLUMNS * TT_PAIR_PIXELS];
-    for (int32_t i = span.first; i < span.last; i += COLUMNS * TT_PAIR_PIXELS) {
-        int32_t count = tt_min(COLUMNS * TT_PAIR_PIXELS, span.last - i);
-        tt_gradient_row(scratch, n, w + i, count >> 2, sums);
-        tt_grad_push(&writer, sums, count);
-    }
+    tt_sparse pixel = {p, w + span.first, scale, scratch, &writer, 0};
+    tt_sparse_pixel(&pixel, dy->mantissa, span.last - span.first);
     tt_grad_pause(&writer, part);
 }
 
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
-    if (tt_fully_connected(win) && (win->in_c & 3) == 0 && ((uintptr_t)w & 3u) == 0u) {
+    if (tt_fully_connected(win) && tt_weights_in_words(p, w)) {
         single_pixel(p, dy, w, scale, dx, scratch, part);
         return;
     }
-    if (!tt_takes_tiles(win) || win->in_c < 2 || tt_mostly_zero(win, dy->mantissa)) {
+    if (!tt_takes_tiles(win) || win->in_c < 2) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;
     }
     tt_span span = tt_part_take(part, win->in_h * win->in_w);
     pixels at = {
         p, w, (uint32_t *)scratch, tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part)};
+    tt_sparse sparse = {p, w, scale, scratch, &at.writer, 0};
     const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
     for (int32_t pixel = span.first; pixel < span.last; pixel += TT_PAIR_PIXELS) {
         int32_t rows = tt_min(TT_PAIR_PIXELS, span.last - pixel);
-        scale_pixels(&at, g, scale, rows);
-        tile_pixels(&at, rows);
+        if (!tt_sparse_pixels(&sparse, g, rows)) {
+            scale_pixels(&at, g, scale, rows);
+            tile_pixels(&at, rows);
+        }
         g += rows * win->out_c;
     }
     tt_grad_pause(&at.writer, part);

@@ -8,16 +8,6 @@
 void tt_conv2d_bwd_input_plain(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
     const int8_t *w, const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part);
 
-/* Whether about a fifth of an output's gradient or less is not 0, by every seventh mantissa: the plain
- * kernel passes over zeros and is then the faster one. Behind a ReLU that is common. */
-static inline int tt_mostly_zero(const tt_window *win, const tt_mantissa *dy) {
-    int32_t n = win->out_h * win->out_w * win->out_c, left = n >> 5;
-    for (int32_t i = 0; i < n && left >= 0; i += 7) {
-        left -= dy[i] != 0;
-    }
-    return left >= 0;
-}
-
 void tt_conv2d_bwd_weight_plain(const tt_conv2d_bwd_weight_params *p, const tt_grad *dy,
     const int8_t *x, tt_rate *rate, const uint16_t *step_mantissa, const int8_t *step_exponent,
     int8_t *w, int8_t *fraction, int32_t *d, tt_part *part);

@@ -48,6 +48,27 @@ void tt_scale_pixels(const tt_conv2d_bwd_input_params *p, const tt_tile *tile,
 void tt_scale_pixels_plain(const tt_conv2d_bwd_input_params *p, const tt_tile *tile,
     const tt_mantissa *dy, const uint16_t *scale, int32_t *g);
 
+/* Whether rows of weights can be read in words, as what follows does. */
+static inline int tt_weights_in_words(const tt_conv2d_bwd_input_params *p, const int8_t *w) {
+    return (p->window.in_c & 3) == 0 && ((uintptr_t)w & 3u) == 0u;
+}
+
+/* Pixels each by itself: what is 0 of their gradients costs next to nothing. */
+typedef struct {
+    const tt_conv2d_bwd_input_params *p;
+    const int8_t *w; /* see tt_weights_in_words */
+    const uint16_t *scale;
+    int32_t *factors; /* room for 2 * out_c, made even */
+    tt_grad_writer *writer;
+    int32_t balance; /* 0 at first; below, few are 0 */
+} tt_sparse;
+
+/* Append the gradients of `channels` inputs of a pixel. */
+void tt_sparse_pixel(const tt_sparse *s, const tt_mantissa *dy, int32_t channels);
+
+/* Append the gradients of some pixels if that is faster than a tile; returns whether it did. */
+int tt_sparse_pixels(tt_sparse *s, const tt_mantissa *dy, int32_t pixels);
+
 /* sums[c] = sum over k < n of factors[k][0] * w[factors[k][1] + c], c < 4 * quads; all that is read of w is
  * aligned to 4, n is even. */
 void tt_gradient_row(

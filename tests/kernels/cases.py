@@ -125,7 +125,8 @@ class Maker:
 
     def pointwise(self) -> Params:
         """A 1x1 kernel on a map; the largest are more pixels than are packed at a time."""
-        w = self.fully_connected() | {"in_c": self.pick(self.channels(), self.int(1, 40))}
+        in_c = self.pick(self.channels(), self.int(1, 40), 4 * self.int(1, 20))
+        w = self.fully_connected() | {"in_c": in_c}
         height, width = self.int(1, 4), self.pick(2, 3, 5, 20, 45)
         return w | {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
 
@@ -508,6 +509,9 @@ def _bwd_input(m: Maker, kernel: str, w: Params, weights: NDArray[np.int8], most
     p["headroom"] = m.pick(0, m.int(0, 8))
     bound = min(32767, INT32_MAX // max(1, most)) >> p["headroom"]
     dy = m.grad(size_out(w), bound)
+    if m.pick(True, False):  # some pixels' gradient is 0
+        pixels = grad_mantissa(dy).reshape(-1, w["out_c"])
+        pixels[m.rng.random(len(pixels)) < m.pick(0.2, 0.8)] = 0
     scale = m.array(w["out_c"], 0, 2**15, "uint16")
     dx = m.garbage(grad_bytes(int(np.prod(shape_in(w)))))
     return [p, dy, weights, scale, dx, scratch(m, kernel, p)]
