@@ -7,6 +7,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ SUM_OFFSETS, 44
 
     /* the frame */
@@ -42,12 +44,7 @@
     .type tt_add_row, %function
     .thumb_func
 tt_add_row:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     movs r5, #0
     push {r0}
     push {r5}
@@ -100,12 +97,7 @@ tt_add_row:
     bne 1b
     pop {r0}
     pop {r1}
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 3:  mov r1, r2
 4:  mov r0, r1
     ldr r1, [sp, #FRAME_N]

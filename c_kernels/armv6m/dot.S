@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .macro step
     ldrsb r6, [r0, r2]
     add r6, lr
@@ -27,11 +29,7 @@
     .type tt_dot_4, %function
     .thumb_func
 tt_dot_4:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
+    save_low_take_high
     push {r2, r4-r7}
     ldr r4, [sp, #40] /* offset */
     mov lr, r4
@@ -74,9 +72,5 @@ tt_dot_4:
     mov r3, r11
     stmia r7!, {r0, r1, r2, r3}
     pop {r2, r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    put_high_and_return
     .size tt_dot_4, . - tt_dot_4

@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
 /* four weights in r0; r1 is lost */
     .macro row sum
     eors r0, r7
@@ -25,11 +27,7 @@
     .type tt_dot_words, %function
     .thumb_func
 tt_dot_words:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
+    save_low_take_high
     push {r3-r7}
     mov lr, r0
     mov r12, r2

@@ -3,6 +3,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
 /* void tt_exponentials(int32_t *x, int32_t n, int32_t largest, tt_sum64 *sum): 34 cycles a value.
  * r5, r6: the sum; r7: what is left */
     .section .text.tt_exponentials, "ax", %progbits
@@ -10,11 +12,7 @@
     .type tt_exponentials, %function
     .thumb_func
 tt_exponentials:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
+    save_low_take_high
     push {r3-r7}
     mov r7, r1
     mov r12, r2
@@ -60,12 +58,7 @@ tt_exponentials:
     bne 1b
     pop {r3}
     stmia r3!, {r5, r6}
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 4:  movs r4, #0
     b 2b
 6:  adds r6, #1
@@ -82,12 +75,7 @@ tt_exponentials:
     .type tt_probabilities, %function
     .thumb_func
 tt_probabilities:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     lsls r1, r1, #2
     adds r1, r1, r0
     mov r8, r1
@@ -136,12 +124,7 @@ tt_probabilities:
     cmp r0, r8
     bne 1b
     mov r0, r6
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 #if TT_GRADIENT_BITS == 8
     .ltorg
 #endif

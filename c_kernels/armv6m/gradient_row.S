@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ FRAME_SUMS, 36
 
     .macro step
@@ -31,12 +33,7 @@
     .type tt_gradient_row, %function
     .thumb_func
 tt_gradient_row:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     mov r12, r0
     lsls r6, r1, #3
     adds r6, r6, r0
@@ -65,10 +62,5 @@ tt_gradient_row:
     subs r3, #1
     mov lr, r3
     bne 1b
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_gradient_row, . - tt_gradient_row

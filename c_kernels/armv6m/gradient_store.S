@@ -5,6 +5,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ WRITER_GRAD, 0
     .equ WRITER_SHIFT, 8
     .equ WRITER_LIMIT, 12
@@ -19,12 +21,7 @@
     .type tt_grad_store, %function
     .thumb_func
 tt_grad_store:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     ldr r4, [sp, #FRAME_STEP]
     lsls r4, r4, #2
     mov r8, r4
@@ -103,12 +100,7 @@ tt_grad_store:
 #endif
     ldr r0, [sp, #FRAME_N]
     subs r0, r0, r2
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 #if TT_GRADIENT_BITS == 8
     .ltorg
 #endif

@@ -7,6 +7,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
 #if TT_GRADIENT_BITS == 8
     .equ T_END, 8
     .equ T_OUT, 16
@@ -87,12 +89,7 @@
     .balign 4
     .thumb_func
 tt_add_lanes:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #12
     str r0, [sp, #FRAME_T]
     mov r4, r0
@@ -171,12 +168,7 @@ tt_add_lanes:
     str r0, [r4, #T_COLUMNS]
     bne .Lagain
     add sp, #12
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 .Lagain:
     b .Lcolumn
     .ltorg

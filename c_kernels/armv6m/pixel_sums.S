@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
 #if TT_GRADIENT_BITS == 16
     .equ BYTES, 2
 #else
@@ -39,12 +41,7 @@
     .type tt_pixel_sums, %function
     .thumb_func
 tt_pixel_sums:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #8
     mov r6, r2
 #if TT_GRADIENT_BITS == 16
@@ -107,10 +104,5 @@ tt_pixel_sums:
     bne .Lone
 .Lreturn:
     add sp, #8
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_pixel_sums, . - tt_pixel_sums

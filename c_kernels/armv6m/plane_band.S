@@ -7,6 +7,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     /* tt_plane_band */
     .equ BAND_PLANE, 0
     .equ BAND_TAPS, 4
@@ -100,12 +102,7 @@
     .type tt_plane_band_outputs, %function
     .thumb_func
 tt_plane_band_outputs:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #84
     str r0, [sp, #FRAME_BAND]
     movs r1, #BAND_SCALE
@@ -243,12 +240,7 @@ tt_plane_band_outputs:
     beq 2f
     b .Lpair
 2:  add sp, #84
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 
 /* what is rare lies within reach of conditional branches */
 .Lclamp_0:

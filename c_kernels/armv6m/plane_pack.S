@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ ROWS_STRIDE, 0
     .equ ROWS_BEFORE, 4 /* then words, after, zero, x_step, x_row, row_step */
 
@@ -103,12 +105,7 @@
     .type tt_plane_pack, %function
     .thumb_func
 tt_plane_pack:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #20
     mov lr, r3
     mov r9, r1
@@ -136,10 +133,5 @@ tt_plane_pack:
     b 7f
     row 2
 7:  add sp, #20
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_plane_pack, . - tt_plane_pack

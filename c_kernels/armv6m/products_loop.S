@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ P_DITHER, 0
     .equ P_REACH_ZERO, 4
     .equ P_SPAN, 8
@@ -26,12 +28,7 @@
     .type tt_products_loop, %function
     .thumb_func
 tt_products_loop:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #8
     str r0, [sp, #FRAME_P]
     mov r7, r3
@@ -90,12 +87,7 @@ tt_products_loop:
     mov r1, r8
     str r1, [r0, #P_DITHER]
     add sp, #8
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 
 .Lsmall:
     add r0, r10

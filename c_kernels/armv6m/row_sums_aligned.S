@@ -6,6 +6,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ FRAME_N, 36
     .equ FRAME_ZERO, 40
     .equ FRAME_SUMS, 44
@@ -42,12 +44,7 @@
     .type tt_row_sums_aligned, %function
     .thumb_func
 tt_row_sums_aligned:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     mov r7, r1
 #if TT_GRADIENT_BITS == 16
     lsls r7, r7, #1
@@ -86,10 +83,5 @@ tt_row_sums_aligned:
     subs r3, r3, r4
     ldr r4, [sp, #FRAME_SUMS]
     stmia r4!, {r0, r1, r2, r3}
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_row_sums_aligned, . - tt_row_sums_aligned

@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ S_ROWS, 0
     .equ S_CHANNELS, 4
     .equ S_HEADROOM, 8
@@ -34,12 +36,7 @@
     .balign 4
     .thumb_func
 tt_scale_rows:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     ldr r7, [r3, #S_HEADROOM]
     ldr r4, [r3, #S_ROWS]
     ldr r3, [r3, #S_CHANNELS]
@@ -82,10 +79,5 @@ tt_scale_rows:
     subs r0, r0, r5
     cmp r1, r8
     bne .Lchannel
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_scale_rows, . - tt_scale_rows

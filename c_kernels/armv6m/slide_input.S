@@ -5,6 +5,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     /* tt_slide_input */
     .equ JOB_PLANE, 0
     .equ JOB_PITCH, 4
@@ -149,12 +151,7 @@
     .type tt_slide_input_rows, %function
     .thumb_func
 tt_slide_input_rows:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #76
     str r0, [sp, #FRAME_JOB]
     ldr r1, [r0, #JOB_WRITER]
@@ -341,12 +338,7 @@ tt_slide_input_rows:
     str r1, [sp, #FRAME_TO_ROW]
     b .Lnext_row
 5:  add sp, #76
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 
 #if TT_GRADIENT_BITS == 16
 .Lput: /* what does not fit, or is less than four */

@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     /* tt_slide_taps */
     .equ TAPS_WIDTH, 0
     .equ TAPS_HEIGHT, 4
@@ -65,12 +67,7 @@
     .type tt_slide_weights, %function
     .thumb_func
 tt_slide_weights:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #44
     str r1, [sp, #FRAME_TAP]
     str r2, [sp, #FRAME_DY]
@@ -161,10 +158,5 @@ tt_slide_weights:
     beq 3f
     b .Ltaps
 3:  add sp, #44
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_slide_weights, . - tt_slide_weights

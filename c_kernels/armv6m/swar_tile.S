@@ -10,6 +10,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     /* tt_swar_job begins with x, x_step, y, y_step, pixels, depth, group, clip */
     .equ JOB_Y, 8
     .equ JOB_CLIP, 28
@@ -121,12 +123,7 @@
     .type tt_swar_tile_\n, %function
     .thumb_func
 tt_swar_tile_\n:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     ldr r1, [r0, #JOB_CLIP]
     mov r2, r0
     push {r1, r2}
@@ -225,12 +222,7 @@ tt_swar_tile_\n:
     ldr r2, [sp, #FRAME_JOB]
     str r1, [r2, #JOB_Y]
     add sp, #36
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 .Lclip_\n:
     ldr r2, [sp, #FRAME_JOB]
     ldr r4, [r2, #JOB_CLIP_AT]

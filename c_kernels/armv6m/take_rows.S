@@ -4,6 +4,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
 #if TT_GRADIENT_BITS == 16
     .equ T_N, 0
     .equ T_ROWS, 4
@@ -21,12 +23,7 @@
     .type tt_take_rows, %function
     .thumb_func
 tt_take_rows:
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     push {r3}
     movs r7, #0
     mov r8, r7
@@ -75,11 +72,6 @@ tt_take_rows:
     mov r4, r12
     mov r5, lr
     stmia r3!, {r4, r5}
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
     .size tt_take_rows, . - tt_take_rows
 #endif

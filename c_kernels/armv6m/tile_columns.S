@@ -5,6 +5,8 @@
     .cpu cortex-m0
     .thumb
 
+#include "tt_registers.inc"
+
     .equ T_G, 0
     .equ T_W, 12
     .equ T_OUT, 16
@@ -164,12 +166,7 @@ tt_tile_columns:
     mov r2, r3
 1:
 #endif
-    push {r4-r7, lr}
-    mov r4, r8
-    mov r5, r9
-    mov r6, r10
-    mov r7, r11
-    push {r4-r7}
+    save_r4_to_r11
     sub sp, #16
     str r0, [sp, #FRAME_T]
     ldr r4, [r0, #T_N]
@@ -295,12 +292,7 @@ tt_tile_columns:
     stmia r3!, {r4, r5}
 .Lreturn:
     add sp, #16
-    pop {r4-r7}
-    mov r8, r4
-    mov r9, r5
-    mov r10, r6
-    mov r11, r7
-    pop {r4-r7, pc}
+    restore_r4_to_r11_and_return
 
 #if TT_GRADIENT_BITS == 16
     .balign 4

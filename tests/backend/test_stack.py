@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tinytrain.backend.kernel_sources import include_dirs, kernel_sources
 from tinytrain.backend.stack import assembly_frame, deepest, frames
+from tinytrain.backend.toolchain import toolchain
 from tinytrain.errors import BuildError
 
 
@@ -33,12 +37,68 @@ def test_frames_are_read(tmp_path: Path) -> None:
         frames([second])
 
 
-def test_frames_of_assembly() -> None:
-    text = """
+def test_frames_of_assembly(tmp_path: Path) -> None:
+    source = tmp_path / "one.S"
+    source.write_text("""
     push {r4-r7, lr}     @ push {r0}
-    push {r1, r2}
+    push {r1, r2} /* push {r0}
+    push {r0} */
     sub sp, #20
-    sub sp, sp, #4
+    sub sp, sp, #4 // sub sp, #4
     add sp, #24
-    """
-    assert assembly_frame(text) == 20 + 8 + 24
+    """)
+    assert assembly_frame(source) == 20 + 8 + 24
+
+
+def test_macros_of_included_files_count_where_they_are_used(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.S", tmp_path / "other"
+    folder.mkdir()
+    (folder / "registers.inc").write_text("""
+    .macro save_low /* .endm */
+    push {r4-r7, lr}
+    .endm
+
+    .macro save_all room=0
+    save_low
+    push {r4-r7}
+    .endm
+
+    .macro unused
+    push {r0-r7}
+    .endm
+    """)
+    source.write_text("""
+#include "registers.inc"
+    .macro own
+    push {r0}
+    .endm
+one:
+    save_all 4 // save_all
+    own
+    own
+two: 1: save_low
+    bl save_all
+    """)
+    assert assembly_frame(source, [folder]) == (20 + 16) + 4 + 20
+    assert assembly_frame(source) == 4  # as the file is not found
+    (tmp_path / "registers.inc").write_text("    .macro save_low\n    push {r7}\n    .endm\n")
+    assert assembly_frame(source, [folder]) == 4 + 4  # beside the source first
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("target", ["armv6m", "armv7emsp"])
+def test_no_assembled_kernel_takes_more(target: str, bits: int, tmp_path: Path) -> None:
+    tools, folders, path = toolchain(target), include_dirs(), tmp_path / "one.o"
+    sources = [source for source in kernel_sources(target) if source.suffix == ".S"]
+    assert sources
+    for source in sources:
+        options = [*tools.flags, f"-DTT_GRADIENT_BITS={bits}", *(f"-I{f}" for f in folders)]
+        subprocess.run([*tools.compiler(), *options, "-c", source, "-o", path], check=True)
+        disassembler = tools.find().removesuffix("gcc") + "objdump"
+        command = [disassembler, "-d", "--no-show-raw-insn", path]
+        listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        _, *functions = re.split(r"^\w+ <[\w.]+>:$", listing, flags=re.MULTILINE)
+        frame = assembly_frame(source, folders)
+        for number, text in enumerate(functions):
+            (part := tmp_path / f"{source.stem}{number}.S").write_text(text)
+            assert assembly_frame(part) <= frame, (source.name, number)

@@ -254,7 +254,7 @@ class _Builder:
             sum(map(int, loaded)),
             len(data),
             hashlib.sha256(data).hexdigest(),
-            worst_stack(merged, usages, assembly),
+            worst_stack(merged, usages, assembly, self.folders),
         )
 
     def merge(self, objects: Sequence[str]) -> None:

@@ -9,36 +9,57 @@ seen here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from tinytrain.backend.object_lint import calls_of
 from tinytrain.errors import BuildError
+from tinytrain.kernels.build_cache import reached
 
 Calls = Mapping[str, Collection[str]]
+Macros = Mapping[str, str]
+
+_COMMENT: Final = re.compile(r"/\*.*?\*/|(?:@|//)[^\n]*", re.DOTALL)
+_MACRO: Final = re.compile(r"^\s*\.macro\s+(\w+)(.*?)^\s*\.endm\b", re.DOTALL | re.MULTILINE)
+_USE: Final = re.compile(r"\s*(?:[\w.$\\]+:\s*)*(\w+)")  # what follows the labels of a line
 
 
-def worst_stack(merged: Path, usages: Collection[Path], assembly: Collection[Path] = ()) -> int:
+def worst_stack(
+    merged: Path,
+    usages: Collection[Path],
+    assembly: Collection[Path] = (),
+    folders: Sequence[Path] = (),
+) -> int:
     """Bytes of the deepest chain of calls in a merged object; usages: the .su files; assembly:
-    sources whose functions have none."""
+    sources whose functions have none; folders: where what they include is looked for."""
     calls, frame = calls_of(merged), dict(frames(usages))
-    most = max((assembly_frame(path.read_text()) for path in assembly), default=0)
+    most = max((assembly_frame(path, folders) for path in assembly), default=0)
     for name in {*calls, *(callee for called in calls.values() for callee in called)}:
         frame[name] = frame.get(name.partition(".")[0], most)  # GCC's clones: name.constprop.0
     return deepest(calls, frame)
 
 
-def assembly_frame(text: str) -> int:
+def assembly_frame(source: Path, folders: Sequence[Path] = ()) -> int:
     """Bytes of stack that everything in a file of ARM assembly takes at most, as if each function
-    called all others: the registers pushed, and what is subtracted from sp."""
+    called all others: the registers pushed, and what is subtracted from sp.
+
+    Macros of included files count where they are used, those of the file itself once.
+    """
+    text, *included = (_COMMENT.sub(" ", p.read_text()) for p in reached(source, folders))
+    return _taken(text, {name: body for more in included for name, body in _MACRO.findall(more)})
+
+
+def _taken(text: str, macros: Macros) -> int:
     total = 0
     for line in text.splitlines():
-        code = line.partition("@")[0].partition("//")[0]
-        if pushed := re.search(r"\bpush\s*\{([^}]*)\}", code):
+        if pushed := re.search(r"\bpush\s*\{([^}]*)\}", line):
             total += 4 * sum(map(_registers, pushed[1].split(",")))
-        elif moved := re.search(r"\bsub\s+sp,\s*(?:sp,\s*)?#(\d+)", code):
+        elif moved := re.search(r"\bsub\s+sp,\s*(?:sp,\s*)?#(\d+)", line):
             total += int(moved[1])
+        elif (used := _USE.match(line)) and used[1] in macros:
+            total += _taken(macros[used[1]], macros)
     return total
 
 
