@@ -61,8 +61,11 @@ def _forget_oldest(folder: Path) -> None:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):
                 ages.append((entry.stat().st_mtime_ns, entry.path))
-        for _, path in sorted(ages)[: len(ages) // 2]:
-            shutil.rmtree(path, ignore_errors=True)
+        for age, path in sorted(ages)[: len(ages) // 2]:
+            # deleting takes a while, in which somebody may have come to need this one
+            with contextlib.suppress(FileNotFoundError):
+                if Path(path).stat().st_mtime_ns == age:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def digest(words: Iterable[str], files: Iterable[Path] = ()) -> str:
