@@ -1,4 +1,4 @@
-/* Gradients as tensors: writing, clipping, adding, by words of elements where nothing can leave the limit. */
+/* Gradients as tensors, as in src, by words of elements where nothing can leave the limit. */
 #include "tt_mantissas.h"
 
 #define LANES (32 / TT_GRADIENT_BITS)
@@ -14,11 +14,6 @@ TT_INLINE uint32_t load(const tt_mantissa *from) {
 
 TT_INLINE void store(tt_mantissa *to, uint32_t v) {
     __builtin_memcpy(to, &v, sizeof v);
-}
-
-tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
-    tt_grad_writer writer = {grad, 0, 0, limit, exponent, 0, 0, 0};
-    return writer;
 }
 
 /* Cut mantissas first <= i < last, so that `shift` bits are cut off in all. */
@@ -39,8 +34,7 @@ static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32
     }
 }
 
-/* Let the shift grow until all of n sums fit. */
-static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
+void tt_grad_grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
     int32_t shift = writer->shift, magnitude = 0;
     for (; n > 0; n--, sums += step) {
         magnitude = tt_max(magnitude, tt_abs(*sums));
@@ -56,37 +50,8 @@ static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int3
     writer->shift = shift;
 }
 
-void tt_grad_put(tt_grad_writer *writer, int32_t index, int32_t index_step, const int32_t *sums,
-    int32_t step, int32_t n) {
-    while (n > 0) {
-        int32_t done = tt_grad_store(writer, index, index_step, sums, step, n);
-        index += done * index_step;
-        sums += done * step;
-        n -= done;
-        if (n > 0) {
-            grow(writer, sums, step, n);
-        }
-    }
-}
-
-void tt_grad_reserve(tt_grad_writer *writer, int32_t n) {
-    writer->written += n;
-}
-
-void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
-    while (n > 0) {
-        int32_t done = tt_grad_store(writer, writer->written, 1, sums, 1, n);
-        writer->written += done;
-        sums += done;
-        n -= done;
-        if (n > 0) {
-            grow(writer, sums, 1, n);
-        }
-    }
-}
-
-/* At least the largest |mantissa|, with as many bits. */
-static uint32_t bits_of(const tt_mantissa *m, int32_t n) {
+int32_t tt_mantissas_largest(const tt_mantissa *m, int32_t n, int32_t enough) {
+    (void)enough;
     uint32_t lanes = 0, rest = 0;
     for (; n >= 2 * LANES; n -= 2 * LANES, m += 2 * LANES) {
         lanes |= tt_magnitudes(load(m)) | tt_magnitudes(load(m + LANES));
@@ -98,11 +63,10 @@ static uint32_t bits_of(const tt_mantissa *m, int32_t n) {
 #if TT_GRADIENT_BITS == 8
     lanes |= lanes >> 8;
 #endif
-    return rest | (lanes & ((1u << TT_GRADIENT_BITS) - 1u));
+    return (int32_t)(rest | (lanes & ((1u << TT_GRADIENT_BITS) - 1u)));
 }
 
-/* m = m * 2^up, which fits. */
-static void shift_up(tt_mantissa *m, int32_t n, int32_t up) {
+void tt_mantissas_up(tt_mantissa *m, int32_t n, int32_t up) {
     /* the signs that would enter the next element */
     uint32_t mask = (1u << TT_GRADIENT_BITS) - (1u << (TT_GRADIENT_BITS - up));
 #if TT_GRADIENT_BITS == 16
@@ -115,45 +79,6 @@ static void shift_up(tt_mantissa *m, int32_t n, int32_t up) {
     }
     for (; n > 0; n--, m++) {
         *m = (tt_mantissa)(*m * (1 << up));
-    }
-}
-
-void tt_grad_end(tt_grad_writer *writer) {
-    tt_grad *grad = writer->grad;
-    int32_t up = 0;
-    if (writer->shift == 0) { /* else some mantissa is near half the limit or above already */
-        int32_t bits = (int32_t)bits_of(grad->mantissa, writer->written);
-        if (bits == 0) {
-            grad->exponent = TT_ZERO_EXPONENT;
-            return;
-        }
-        while ((bits << (up + 1)) <= writer->limit) {
-            up++;
-        }
-        if (up > 0) {
-            shift_up(grad->mantissa, writer->written, up);
-        }
-    }
-    grad->exponent = writer->exponent + writer->shift - up;
-}
-
-tt_grad_writer tt_grad_resume(tt_grad *grad, int32_t limit, int32_t exponent, const tt_part *part) {
-    tt_grad_writer writer = tt_grad_begin(grad, limit, exponent);
-    if (part != NULL) {
-        writer.written = part->written;
-        writer.shift = part->shift;
-    }
-    return writer;
-}
-
-void tt_grad_pause(tt_grad_writer *writer, tt_part *part) {
-    int done = part == NULL || part->at == 0;
-    if (done) {
-        tt_grad_end(writer);
-    }
-    if (part != NULL) {
-        part->written = done ? 0 : writer->written;
-        part->shift = done ? 0 : writer->shift;
     }
 }
 

@@ -1,10 +1,5 @@
-/* Gradients as tensors: writing, clipping, adding. */
+/* Gradients as tensors: clipping, adding, and what a writer does to all mantissas. */
 #include "tt_gradient.h"
-
-tt_grad_writer tt_grad_begin(tt_grad *grad, int32_t limit, int32_t exponent) {
-    tt_grad_writer writer = {grad, 0, 0, limit, exponent, 0, 0, 0};
-    return writer;
-}
 
 /* Cut mantissas first <= i < last, so that `shift` bits are cut off in all. */
 static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32_t shift) {
@@ -27,8 +22,7 @@ static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32
 #endif
 }
 
-/* Let the shift grow until all of n sums fit. */
-static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
+void tt_grad_grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
     int32_t shift = writer->shift, magnitude = 0;
     for (; n > 0; n--, sums += step) {
         magnitude = tt_max(magnitude, tt_abs(*sums));
@@ -44,82 +38,17 @@ static void grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int3
     writer->shift = shift;
 }
 
-void tt_grad_put(tt_grad_writer *writer, int32_t index, int32_t index_step, const int32_t *sums,
-    int32_t step, int32_t n) {
-    while (n > 0) {
-        int32_t done = tt_grad_store(writer, index, index_step, sums, step, n);
-        index += done * index_step;
-        sums += done * step;
-        n -= done;
-        if (n > 0) {
-            grow(writer, sums, step, n);
-        }
-    }
-}
-
-void tt_grad_reserve(tt_grad_writer *writer, int32_t n) {
-    writer->written += n;
-}
-
-void tt_grad_push(tt_grad_writer *writer, const int32_t *sums, int32_t n) {
-    while (n > 0) {
-        int32_t done = tt_grad_store(writer, writer->written, 1, sums, 1, n);
-        writer->written += done;
-        sums += done;
-        n -= done;
-        if (n > 0) {
-            grow(writer, sums, 1, n);
-        }
-    }
-}
-
-/* The largest mantissa, or the first one above `enough`. */
-static int32_t largest_mantissa(const tt_grad *grad, int32_t n, int32_t enough) {
+int32_t tt_mantissas_largest(const tt_mantissa *m, int32_t n, int32_t enough) {
     int32_t largest = 0;
-    for (int32_t i = 0; i < n && largest <= enough; i++) {
-        largest = tt_max(largest, tt_abs(grad->mantissa[i]));
+    for (; n > 0 && largest <= enough; n--) {
+        largest = tt_max(largest, tt_abs(*m++));
     }
     return largest;
 }
 
-void tt_grad_end(tt_grad_writer *writer) {
-    tt_grad *grad = writer->grad;
-    int32_t up = 0;
-    if (writer->shift == 0) { /* else some mantissa is near half the limit or above already */
-        int32_t largest = largest_mantissa(grad, writer->written, writer->limit >> 1);
-        if (largest == 0) {
-            grad->exponent = TT_ZERO_EXPONENT;
-            return;
-        }
-        while ((largest << (up + 1)) <= writer->limit) {
-            up++;
-        }
-        if (up > 0) {
-            for (int32_t i = 0; i < writer->written; i++) {
-                grad->mantissa[i] = (tt_mantissa)(grad->mantissa[i] * (1 << up));
-            }
-        }
-    }
-    grad->exponent = writer->exponent + writer->shift - up;
-}
-
-tt_grad_writer tt_grad_resume(tt_grad *grad, int32_t limit, int32_t exponent, const tt_part *part) {
-    tt_grad_writer writer = tt_grad_begin(grad, limit, exponent);
-    if (part != NULL) {
-        writer.written = part->written;
-        writer.shift = part->shift;
-    }
-    return writer;
-}
-
-void tt_grad_pause(tt_grad_writer *writer, tt_part *part) {
-    int done = part == NULL || part->at == 0;
-    if (done) {
-        tt_grad_end(writer);
-    }
-    if (part != NULL) {
-        part->written = done ? 0 : writer->written;
-        part->shift = done ? 0 : writer->shift;
+void tt_mantissas_up(tt_mantissa *m, int32_t n, int32_t up) {
+    for (; n > 0; n--, m++) {
+        *m = (tt_mantissa)(*m * (1 << up));
     }
 }
 

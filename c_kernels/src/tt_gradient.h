@@ -35,6 +35,15 @@ void tt_grad_put(tt_grad_writer *writer, int32_t index, int32_t index_step, cons
 int32_t tt_grad_store(const tt_grad_writer *writer, int32_t index, int32_t index_step,
     const int32_t *sums, int32_t step, int32_t n);
 
+/* Let the shift grow until all of n sums fit, and cut what is written. */
+void tt_grad_grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n);
+
+/* At least the largest |mantissa| of n, with as many bits; or any number above `enough`, if that is. */
+int32_t tt_mantissas_largest(const tt_mantissa *m, int32_t n, int32_t enough);
+
+/* m = m * 2^up, which fits. */
+void tt_mantissas_up(tt_mantissa *m, int32_t n, int32_t up);
+
 /* Copy 8 * bytes mantissas, 0 where a clip bit is 0; `from` may be `to`, both are aligned to 4. Of what is left
  * returns a number of as many bits as the largest of v and -v - 1 has. */
 uint32_t tt_clip_mantissas(
