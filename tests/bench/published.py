@@ -65,7 +65,7 @@ def _within(costs: Mapping[str, float]) -> Mapping[str, float]:
 TARGETS: Mapping[str, Mapping[str, float]] = {
     "pico": {
         "W1": 4.3, "W2 3x3": 9.4, "W2 5x5": 7.1, "W3": 6.4, "W4 160": 6.5, "W4 512": 5.1,
-        "W5 dX": 4.8, "W5 dW": 3.7, "W6 3x3 dX": 9.4, "W6 3x3 dW": 11.9, "W6 5x5 dX": 9.4,
+        "W5 dX": 4.8, "W5 dW": 3.7, "W6 3x3 dX": 9.4, "W6 3x3 dW": 11.9, "W6 5x5 dX": 7.1,
         "W6 5x5 dW": 7.5, "W7 160 dX": 10, "W7 512 dX": 7.5, "W7 512 dW": 28, "W8": 900, "W9": 32,
     },
     "m4f": _within({
