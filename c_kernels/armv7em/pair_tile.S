@@ -85,6 +85,7 @@
     .endm
 
     .section .text.tt_pair_tiles, "ax", %progbits
+    .balign 4 /* for adr: its distance depends on it */
     .global tt_pair_tiles
     .type tt_pair_tiles, %function
     .thumb_func
