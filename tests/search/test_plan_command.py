@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.searching import examples, write_files
+from support.searching import BUDGET, examples, write_files
 from tinytrain.cli import main
 from tinytrain.compilation import compile_model
 
@@ -34,21 +34,23 @@ def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
 
 
 def test_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(command(tmp_path, "--ram", "900", "--time", "2s", *QUICK)) == 0
+    assert main(command(tmp_path, "--ram", str(BUDGET), "--time", "2s", *QUICK)) == 0
     text = (tmp_path / "update.toml").read_text()
     assert text in capsys.readouterr().out
     made = compile_model(tmp_path / "tiny.tflite", str(tmp_path / "update.toml"))
     arena, state = made.arena.nbytes, made.program.state_bytes
-    assert f"arena {arena:,} + state {state:,} = {arena + state:,} bytes of 900 allowed" in text
+    assert (
+        f"arena {arena:,} + state {state:,} = {arena + state:,} bytes of {BUDGET:,} allowed" in text
+    )
     assert "s on the board" in text and "alone" in text
     result = json.loads((tmp_path / "update.json").read_text())
     best = result["schemes"][0]
-    assert best["ram"] == arena + state <= 900
+    assert best["ram"] == arena + state <= BUDGET
     assert best["expected"] == max(s["expected"] for s in result["schemes"])
     assert {c["layer"] for c in result["contributions"]} == {"conv2d_1", "dense_1"}
     assert (tmp_path / "update.svg").read_text().startswith("<?xml")
     first = text
-    assert main(command(tmp_path, "--ram", "900", *QUICK, "--jobs", "2")) == 0
+    assert main(command(tmp_path, "--ram", str(BUDGET), *QUICK, "--jobs", "2")) == 0
     assert "finished simulations found" in capsys.readouterr().out
     assert (tmp_path / "update.toml").read_text() == first
 
@@ -57,7 +59,7 @@ def test_without_matplotlib(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main(command(tmp_path, "--ram", "900", "--cheap", *QUICK)) == 0
+    assert main(command(tmp_path, "--ram", str(BUDGET), "--cheap", *QUICK)) == 0
     assert "tinytrain[demo]" in capsys.readouterr().out
     assert (tmp_path / "update.json").exists() and not (tmp_path / "update.svg").exists()
 
@@ -65,7 +67,7 @@ def test_without_matplotlib(
 def test_budgets_that_hold_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = refused(capsys, command(tmp_path, "--ram", "100", *QUICK))
     assert "the smallest one" in error and "bias" in error and "--ram" in error
-    error = refused(capsys, command(tmp_path, "--ram", "900", "--time", "1ms", *QUICK[:2], "--time",
+    error = refused(capsys, command(tmp_path, "--ram", str(BUDGET), "--time", "1ms", *QUICK[:2], "--time",
                                     "0.000001s"))  # fmt: skip
     assert "cycles" in error and "--time" in error
     error = refused(capsys, command(tmp_path, "--ram", "9M"))
@@ -73,7 +75,7 @@ def test_budgets_that_hold_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_bad_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = command(tmp_path, "--ram", "900", *QUICK)
+    words = command(tmp_path, "--ram", str(BUDGET), *QUICK)
     x, y = examples()
     for arrays, expected in (
         ({"images": x}, "x_train"),
@@ -101,7 +103,7 @@ def test_bad_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], expected: str
 ) -> None:
-    words = command(tmp_path, "--ram", "900", *QUICK)
+    words = command(tmp_path, "--ram", str(BUDGET), *QUICK)
     for option, value in zip(more[::2], more[1::2], strict=True):
         if option in words:
             words[words.index(option) + 1] = value
@@ -131,7 +133,7 @@ def begun(folder: Path, *more: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow
 def test_no_process_outlives_the_command(tmp_path: Path) -> None:
-    process = begun(tmp_path, "--ram", "900", "--epochs", "300", "--jobs", "2")
+    process = begun(tmp_path, "--ram", str(BUDGET), "--epochs", "300", "--jobs", "2")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) >= 2
     process.kill()
@@ -157,7 +159,7 @@ def test_ctrl_c_and_again(tmp_path: Path) -> None:
     """The interrupted command leaves no scheme; repeated, it gives what an undisturbed one does."""
     for name in ("broken", "whole"):
         (tmp_path / name).mkdir()
-    more = ("--ram", "900", "--epochs", "20", "--jobs", "2")
+    more = ("--ram", str(BUDGET), "--epochs", "20", "--jobs", "2")
     broken = begun(tmp_path / "broken", *more)
     broken.send_signal(signal.SIGINT)
     _, error = broken.communicate(timeout=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.searching import tiny_study
+from support.searching import BUDGET, tiny_study
 from support.zoo import ZOO
 from tinytrain.compilation import compile_graph
 from tinytrain.errors import UpdateError
@@ -23,7 +23,7 @@ from tinytrain.search.pool import Dask, Futures, Pool, Processes, Scores, Serial
 from tinytrain.search.run import Found, Request, search
 from tinytrain.search.study import Study
 
-REQUEST = Request(Budget(900), splits=4)
+REQUEST = Request(Budget(BUDGET), splits=4)
 
 
 def silent(what: str, done: int, total: int) -> None:

@@ -18,7 +18,7 @@ def trainer(model: Model, gradients: str, update: str = "all") -> Trainer:
     return Trainer(compile_graph(model.graph(), update, Options(gradients=gradients)))
 
 
-@pytest.mark.parametrize("name", ["residual", "mobilenet"])
+@pytest.mark.parametrize("name", ["branches", "mobilenet"])
 def test_int8_takes_less_memory_and_points_the_same_way(name: str) -> None:
     model = ZOO[name](1)
     fine, coarse = (trainer(model, kind) for kind in ("int16", "int8"))

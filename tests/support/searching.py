@@ -13,6 +13,7 @@ from tinytrain.compilation import Options, trained_graph
 from tinytrain.search.study import Settings, Study
 
 CLASSES = 3
+BUDGET = 1500  #: bytes of RAM: hold some of the schemes
 SETTINGS = Settings(rates=(0.03, 0.1), epochs=2)
 
 
