@@ -26,6 +26,7 @@ help:
 setup: $(VENV)/installed
 	@tools/apt-install.sh dataset-fashion-mnist chromium fortunes fortunes-min miscfiles
 	@$(BED) setup
+	@$(MAKE) --no-print-directory $(VENV)/compiled
 
 ## Fine-tune a quantized CNN on an emulated Raspberry Pi Pico, and compare with the simulator
 demo: setup
@@ -141,4 +142,10 @@ $(VENV)/installed: requirements.txt pyproject.toml hatch_build.py
 	@test -x $(PY) || python3 -m venv $(VENV)
 	@$(PY) -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.txt
 	@$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The kernels of every target, so that the first build of a model finds them; for compilers of the test bed.
+$(VENV)/compiled: $(VENV)/installed
+	@echo "compiling the kernels for every target"
+	@$(PY) tools/dist.py $(VENV)/dist >/dev/null
 	@touch $@
