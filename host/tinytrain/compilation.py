@@ -5,10 +5,15 @@ import -> head -> scheme -> lower (head, autodiff, kernel calls) -> plan -> emit
 
 from __future__ import annotations
 
+import pickle
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
 
 from tinytrain.codegen.c_source import Source, generate
 from tinytrain.errors import UpdateError
@@ -17,11 +22,13 @@ from tinytrain.ir.graph import Graph, plain_name
 from tinytrain.ir.loss import Loss, parse_loss
 from tinytrain.ir.optimizer import PLAIN, Optimizer
 from tinytrain.ir.program import GradientType, Program
+from tinytrain.kernels.build_cache import digest, kept
 from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
 from tinytrain.passes.update import Scheme, freeze, parse_scheme
 from tinytrain.patching import choose_chains
 from tinytrain.plan.arena import Arena, plan_best, plan_within
+from tinytrain.resources import c_kernels_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Options:
 
 
 DEFAULTS = Options()
+KEPT: Final = "compiled.pickle"
 PIECES_BYTES = 1500
 """Code of the kernels that put weights together in pieces, on Cortex-M0+."""
 
@@ -141,8 +149,27 @@ def compile_model(
     """Run the pipeline on a model file; a TinyTrainError says what does not work.
 
     gradients: "int16", or "int8" for less memory (docs/NUMERICS.md, Gradient precision).
-    name: of the model, if not the file's.
+    name: of the model, if not the file's. The result is kept: the same files give it at once.
     """
-    graph = load(Path(path))
-    graph = replace(graph, name=plain_name(name)) if name else graph
-    return compile_graph(graph, update, options)
+    path, scheme = Path(path), Path(update)
+
+    def run() -> Compiled:
+        graph = load(path)
+        graph = replace(graph, name=plain_name(name)) if name else graph
+        return compile_graph(graph, update, options)
+
+    def make(folder: Path) -> None:
+        (folder / KEPT).write_bytes(pickle.dumps(run()))
+
+    files = [path, scheme] if update.endswith(".toml") else [path]
+    if not all(file.is_file() for file in files):
+        return run()  # which says so
+    words = [path.name, update, repr(options), str(name), np.__version__, sys.version]
+    key = digest(words, [*files, *_pipeline()])
+    return cast(Compiled, pickle.loads((kept("compiled", key, make, KEPT) / KEPT).read_bytes()))
+
+
+def _pipeline() -> list[Path]:
+    """What else the result depends on: this package, and the kernels, which say what they take."""
+    places = ((Path(__file__).parent, "*.py"), (c_kernels_dir(), "*.[ch]"))
+    return [file for folder, names in places for file in sorted(folder.rglob(names))]
