@@ -1,7 +1,7 @@
 """How long `tinytrain build` computes: seconds of CPU, all programs that it starts included.
 
-The digits with an empty cache: that compiles the kernels, which `make setup` does. Then models that it
-has not seen; each again, nothing having changed.
+The digits with an empty cache: that compiles the kernels, which `make setup` does. Then models that
+it has not seen; each again, nothing having changed.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ def test_without_matplotlib(
 def test_budgets_that_hold_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     error = refused(capsys, command(tmp_path, "--ram", "100", *QUICK))
     assert "the smallest one" in error and "bias" in error and "--ram" in error
-    error = refused(capsys, command(tmp_path, "--ram", str(BUDGET), "--time", "1ms", *QUICK[:2], "--time",
-                                    "0.000001s"))  # fmt: skip
+    times = ("--time", "1ms", *QUICK[:2], "--time", "0.000001s")
+    error = refused(capsys, command(tmp_path, "--ram", str(BUDGET), *times))
     assert "cycles" in error and "--time" in error
     error = refused(capsys, command(tmp_path, "--ram", "9M"))
     assert "free heap" in error
