@@ -17,7 +17,7 @@ FROM_PC = re.compile(r"\t(?:adr|addw?|subw?)[a-z.]*\s+\w+, pc, #")
 
 @pytest.mark.parametrize("target", ["armv6m", "armv7emsp"])
 def test_addresses_relative_to_pc_are_of_aligned_sections(target: str, tmp_path: Path) -> None:
-    """`adr` counts from pc rounded down to a word: in a section moved by half a word it is wrong."""
+    """`adr` counts from pc rounded down to a word: in a section that is not aligned it is wrong."""
     tools, path = toolchain(target), tmp_path / "one.o"
     disassembler = tools.find().removesuffix("gcc") + "objdump"
     found = 0
