@@ -49,8 +49,12 @@ static unsigned wide_cycles(unsigned op, unsigned second, int *loaded) {
     return (op & 0xffd0) == 0xfb90 ? 6 : 1; // sdiv, udiv
 }
 
+static size_t thumb_size(const uint8_t *code) {
+    return code[1] >> 3 >= 0x1d ? 4 : 2;
+}
+
 // loaded: the register that the instruction before has loaded, NOT_LOADED if it was no load
-static unsigned m4_cycles(const uint8_t *code, size_t size, int *loaded) {
+static unsigned m4_cycles(const uint8_t *code, int *loaded) {
     unsigned op = code[0] | code[1] << 8;
-    return size == 2 ? narrow_cycles(op, loaded) : wide_cycles(op, code[2] | code[3] << 8, loaded);
+    return thumb_size(code) == 2 ? narrow_cycles(op, loaded) : wide_cycles(op, code[2] | code[3] << 8, loaded);
 }
