@@ -147,15 +147,18 @@ static void set_steps(updates *u, int32_t o, int32_t end) {
     u->o = o;
     u->end = end;
     u->quads = 1;
-    for (tt_quad_step *to = u->steps; o < end; o++, to++) {
+    tt_quad_step *to = u->steps;
+    for (; o < end; o++, to++) {
         tt_step step = step_of(u, o);
         if (step.mantissa == 0) { /* moves nothing, whatever the shift */
             step.shift = TT_QUAD_SHIFT_MAX;
         }
         u->quads &= step.shift >= TT_QUAD_SHIFT_MIN && step.shift <= TT_QUAD_SHIFT_MAX;
-        tt_quad_step of = {step.mantissa << 16, 48 - step.shift, step.shift - 16};
+        uint32_t mask = (1u << ((step.shift - 16) & 31)) - 1u;
+        tt_quad_step of = {step.mantissa << 16, (uint32_t)(48 - step.shift), mask};
         *to = of;
     }
+    to[-1].dither_shift |= TT_QUAD_LAST;
 }
 
 /* Each weight has the dither that it has in the order of NUMERICS.md. */
@@ -165,8 +168,7 @@ static void update(const block *b, const updates *u) {
     const int32_t *sums = b->sums, *end = sums + (u->end - u->o) * b->pitch;
     uint32_t dither = u->dither + (uint32_t)(at - b->first * u->taps * channels) * TT_DITHER_STEP;
     tt_update_quads_of q = {sums, u->w + (u->o * u->taps + u->tap) * b->p->window.in_c + b->c,
-        u->fraction + at, dither, u->steps, w_step, step, (uint32_t)(step - 4) * TT_DITHER_STEP,
-        end};
+        u->fraction + at, dither, u->steps, w_step, step, (uint32_t)(step - 4) * TT_DITHER_STEP};
     while (q.sums != end) {
         int32_t rows = 0;
         if (u->quads && b->n == 4) {

@@ -2,12 +2,24 @@
 #include "tt_exponential.h"
 #include "tt_gradient.h"
 #include "tt_plain.h"
+#include "tt_sum64.h"
 
 #define LOSS_BITS 20    /* of the loss */
 #define LN_2_Q20 726817 /* ln(2) * 2^20 */
 
 int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p) {
     return 4 * p->classes;
+}
+
+/* x[c] = exp(x[c] - largest); returns their sum. */
+static tt_sum64 exponentials(int32_t *x, int32_t n, int32_t largest) {
+    tt_sum64 sum = {0, 0};
+    for (int32_t c = 0; c < n; c++) {
+        x[c] = tt_exp_minus(largest - x[c]);
+        sum.low += (uint32_t)x[c];
+        sum.high += sum.low < (uint32_t)x[c];
+    }
+    return sum;
 }
 
 /* A sum of exponentials, of which one at least is exp(0): value * 2^(powers - EXP_BITS),
@@ -44,6 +56,18 @@ static int32_t loss_of(int32_t distance, exp_sum sum) {
     return distance * (1 << up) + rest;
 }
 
+/* m[c] = a mantissa of p = exps[c] / sum, cut by `shift` bits; returns the sum of all p. */
+static int32_t probabilities(const int32_t *exps, int32_t n, uint32_t reciprocal, int32_t powers,
+    int32_t shift, tt_mantissa *m) {
+    int32_t sum = 0;
+    for (int32_t c = 0; c < n; c++) {
+        int32_t probability = tt_mul_shift16(exps[c], reciprocal) >> powers;
+        sum += probability;
+        m[c] = tt_grad_cut(probability, c, 0, shift);
+    }
+    return sum;
+}
+
 /* The smallest shift that makes a magnitude fit, looked for from `shift` on. */
 static inline int32_t shift_of(int32_t limit, int32_t magnitude, int32_t shift) {
     while (!tt_grad_fits(limit, magnitude, shift)) {
@@ -65,17 +89,14 @@ static void write_gradient(
     int32_t others = (1 << EXP_BITS) - own, shift, next = EXP_BITS + 1 - TT_GRADIENT_BITS;
     do {
         shift = shift_of(p->limit, others, next);
-        others =
-            tt_probabilities(exps, p->classes, reciprocal, sum.powers, shift, d_logits->mantissa);
+        others = probabilities(exps, p->classes, reciprocal, sum.powers, shift, d_logits->mantissa);
         others -= own;
         next = shift_of(p->limit, others, shift);
     } while (next != shift);
     d_logits->mantissa[label] = tt_grad_cut(-others, label, 0, shift);
     d_logits->exponent = shift - EXP_BITS;
     if (shift == 0) { /* the largest may be small */
-        tt_grad_writer writer = tt_grad_begin(d_logits, p->limit, -EXP_BITS);
-        writer.written = p->classes;
-        tt_grad_end(&writer);
+        tt_grad_normalize(d_logits, p->classes, p->limit, -EXP_BITS);
     }
 }
 
@@ -84,9 +105,7 @@ void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums,
     int32_t *scratch) {
     int32_t largest = tt_requantize_row(sums, multiplier, shift, p->classes, scratch);
     int32_t distance = largest - scratch[label];
-    tt_sum64 total;
-    tt_exponentials(scratch, p->classes, largest, &total);
-    exp_sum sum = normalized(total);
+    exp_sum sum = normalized(exponentials(scratch, p->classes, largest));
     *loss = loss_of(distance, sum);
     write_gradient(p, scratch, sum, label, d_logits);
 }

@@ -55,6 +55,12 @@ void tt_grad_end(tt_grad_writer *writer) {
     grad->exponent = writer->exponent + writer->shift - up;
 }
 
+void tt_grad_normalize(tt_grad *grad, int32_t n, int32_t limit, int32_t exponent) {
+    tt_grad_writer writer = tt_grad_begin(grad, limit, exponent);
+    writer.written = n;
+    tt_grad_end(&writer);
+}
+
 tt_grad_writer tt_grad_resume(tt_grad *grad, int32_t limit, int32_t exponent, const tt_part *part) {
     tt_grad_writer writer = tt_grad_begin(grad, limit, exponent);
     if (part != NULL) {

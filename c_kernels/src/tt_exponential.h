@@ -2,7 +2,7 @@
 #ifndef TT_EXPONENTIAL_H
 #define TT_EXPONENTIAL_H
 
-#include "tt_sum64.h"
+#include "tt_arithmetic.h"
 
 #define LOGIT_BITS 12               /* fraction bits of a logit */
 #define EXP_BITS 29                 /* of an exponential and of a probability */
@@ -51,15 +51,5 @@ static inline uint32_t tt_reciprocal_of_total(uint32_t total) {
     return (1u << 31) / d;
 #endif
 }
-
-/* Rows of values, as the softmax needs them; armv6m has these functions in assembly. */
-
-/* x[c] = exp(x[c] - largest); their sum goes to *sum. n > 0 */
-void tt_exponentials(int32_t *x, int32_t n, int32_t largest, tt_sum64 *sum);
-
-/* m[c] = a mantissa of p = (exps[c] * reciprocal / 2^16) / 2^powers, cut by `shift` bits; returns the sum
- * of all p. n > 0 */
-int32_t tt_probabilities(const int32_t *exps, int32_t n, uint32_t reciprocal, int32_t powers,
-    int32_t shift, tt_mantissa *m);
 
 #endif

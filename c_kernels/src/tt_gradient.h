@@ -104,6 +104,9 @@ static inline void tt_grad_push_one(tt_grad_writer *writer, int32_t sum) {
 /* Set the exponent; a tensor of small mantissas is shifted up to the limit. */
 void tt_grad_end(tt_grad_writer *writer);
 
+/* The same of n mantissas, none of them cut, that are there already. */
+void tt_grad_normalize(tt_grad *grad, int32_t n, int32_t limit, int32_t exponent);
+
 /* As begin and end, but where a part ends the writer is kept in it, and the next part goes on. */
 tt_grad_writer tt_grad_resume(tt_grad *grad, int32_t limit, int32_t exponent, const tt_part *part);
 void tt_grad_pause(tt_grad_writer *writer, tt_part *part);

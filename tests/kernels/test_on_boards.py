@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from bench.calls import Call, build_module, expected_crc, make_image, run_calls
-from bench.shapes import bwd_input, scratch_bytes, window
+from bench.shapes import bwd_input, largest, scratch_bytes, window
 from tinytrain.kernels.header import declarations
-from tinytrain.kernels.library import grad_buffer, gradient_bits, library, rate_buffer
+from tinytrain.kernels.library import grad_buffer, grad_bytes, gradient_bits, library, rate_buffer
 from tinytrain.kernels.memory import mantissa_bits
 
 from .cases import CASES, Maker
@@ -95,6 +95,37 @@ def update_calls(n: int) -> list[Call]:
     return calls
 
 
+def loss_calls(n: int) -> list[Call]:
+    """Losses of few classes, of all equal ones and of a label that is nearly certain.
+
+    Sums have up to 31 bits; or the others' probabilities are, nearly, a power of two.
+    """
+    calls = []
+    for seed in range(n):
+        r = np.random.default_rng(seed)
+        classes = 4096 if seed % 32 == 0 else int(r.integers(1, 18))
+        left = int(r.choice([-17, -9, -1, 0, 3]))
+        span = min(int(2 ** r.uniform(0, 34)), 2**31 - 1, 2**30 >> max(left, 0))
+        sums = r.integers(-span, span, classes, endpoint=True)
+        sums[r.random(classes) < 0.1] = span
+        multiplier = r.integers(2**30, 2**31, classes)
+        multiplier[r.random(classes) < 0.1] = 0
+        label = int(r.integers(classes))
+        if seed % 2 == 0:
+            left, multiplier[:] = 1, 2**30
+            sums = np.full(classes, 3) + (r.integers(-2, 3, classes) if seed % 3 else 0)
+            odds = max(classes - 1, 1) * (2.0 ** int(r.integers(1, 22)) - 1)
+            sums[label] += seed % 64 and round(4096 * np.log(odds)) + int(r.integers(-9, 9))
+        shift = np.full(classes, left, np.int8)
+        limit = largest() if r.random() < 0.6 else int(r.integers(2, 128))
+        grad, loss = np.zeros(grad_bytes(classes), np.uint8), np.zeros(1, np.int32)
+        scratch = np.zeros(classes, np.int32)
+        factors = [sums.astype(np.int32), multiplier.astype(np.int32), shift]
+        p = {"classes": classes, "limit": limit}
+        calls.append(Call("tt_softmax_cross_entropy", [p, *factors, label, grad, loss, scratch]))
+    return calls
+
+
 @pytest.mark.parametrize(
     ("board", "bits"),
     [
@@ -109,7 +140,7 @@ def test_boards_compute_the_same(board, bits, tmp_path):
     with gradient_bits(bits):
         compiled = library((), bits)
         calls = [c for k in KERNELS for c in random_calls(k, CASES_EACH.get(k, CASES_OTHERS))]
-        calls += update_calls(32)
+        calls += [*update_calls(32), *loss_calls(192)]
         squares = [window(n, n % 5 + 1, n % 5 + 1, 3) for n in (2, 4, 6, 10, 15, 28)]
         calls += [bwd_input(f"square {i}", w, depthwise=True) for i, w in enumerate(squares)]
         images = [make_image(compiled, KERNELS.index(c.kernel), c) for c in calls]
