@@ -43,6 +43,13 @@ TT_INLINE quad load_quad(const int8_t *x, int32_t n, uint32_t zero) {
 static void pack(block *b, const int8_t *x, int32_t n) {
     uint32_t *to = b->packed, minus = (uint32_t)-b->p->in_zero, zero = tt_join_low(minus, minus);
     int32_t step = b->tap.x_column, channels = b->n;
+    if (channels == 4 && n > 1) {
+        int32_t even = n & ~1;
+        tt_weight_inputs(x, step, to, to + 2 * even, zero);
+        x += even * step;
+        to += 2 * even;
+        n &= 1;
+    }
     for (; n > 0; n -= 2, to += 4) {
         quad a = load_quad(x, channels, zero), c = {0, 0};
         x += step;

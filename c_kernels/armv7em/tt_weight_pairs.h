@@ -18,4 +18,9 @@ typedef struct {
 /* sums[o][c] += sum over pixels of dy[o] * x[c], o < 2, c < 4; no sum may leave int32. */
 void tt_weight_pairs(const tt_weight_pairs_of *s);
 
+/* Four input channels of pairs of pixels, `step` bytes apart, to what x is, from `to` on until `end`. offset is
+ * added to both halves. */
+void tt_weight_inputs(
+    const int8_t *x, int32_t step, uint32_t *to, const uint32_t *end, uint32_t offset);
+
 #endif
