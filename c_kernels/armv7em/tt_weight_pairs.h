@@ -5,14 +5,14 @@
 #include "tt_arithmetic.h"
 
 /* dy: two output channels of the first pixel, dy_step: bytes to the next pixel. x: [pair][4] input channels,
- * two pixels in each word, up to x_end, at least one pair. sums: of the first output channel, those of the second
- * one begin sums_step bytes behind them. */
+ * two pixels in each word, up to x_end; if `odd`, one more pair follows, of a pixel and zeros. sums: of the first
+ * output channel, those of the second one begin sums_step bytes behind them. */
 typedef struct {
     const tt_mantissa *dy;
     int32_t dy_step;
     const uint32_t *x, *x_end;
     int32_t *sums;
-    int32_t sums_step;
+    int32_t sums_step, odd;
 } tt_weight_pairs_of;
 
 /* sums[o][c] += sum over pixels of dy[o] * x[c], o < 2, c < 4; no sum may leave int32. */

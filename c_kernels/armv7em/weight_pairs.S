@@ -6,9 +6,10 @@
     .thumb
 
     .equ STEP, 0
-    .equ X_END, 4
+    .equ LAST, 4
     .equ SUMS, 8
     .equ SUMS_STEP, 12
+    .equ ODD, 16
 
     .macro channels a, b, c, d
     ldr lr, [r2], #4
@@ -23,7 +24,7 @@
     .macro step last
     ldr r1, [sp, #STEP]
     .if \last
-    ldr r3, [sp, #X_END]
+    ldr r3, [sp, #LAST]
     .endif
 #if TT_GRADIENT_BITS == 16
     ldr r12, [r0]
@@ -54,23 +55,32 @@
     .thumb_func
 tt_weight_pairs:
     push {r4-r11, lr}
-    ldm r0, {r0-r5}
+    ldm r0, {r0-r6}
     sub r3, r3, #16 /* where the last step begins */
-    push {r1, r3-r5}
+    push {r1, r3-r6}
     add r12, r4, r5
     ldm r12, {r8-r11}
-    sub r3, r3, r2
     ldm r4, {r4-r7}
+    sub r3, r3, r2
+    cmp r3, #0
+    blt 3f
     tst r3, #16 /* an odd number of pairs: begin with the second step */
     beq 2f
 1:  step 0
 2:  step 1
     bne 1b
-    ldrd r0, r1, [sp, #SUMS]
+3:  ldr r1, [sp, #ODD]
+    cbz r1, 4f
+    mov r1, #0
+    str r1, [sp, #STEP]
+    str r1, [sp, #ODD]
+    str r2, [sp, #LAST]
+    b 2b
+4:  ldrd r0, r1, [sp, #SUMS]
     stm r0, {r4-r7}
     add r0, r1
     stm r0, {r8-r11}
-    add sp, sp, #16
+    add sp, sp, #20
     pop {r4-r11, pc}
     .size tt_weight_pairs, . - tt_weight_pairs
 
