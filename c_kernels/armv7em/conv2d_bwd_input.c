@@ -49,11 +49,12 @@ static void scale_pixels(
         to[3] = real_pair(load_pair(dy3 + o), first, second);
     }
     if ((out_c & 1) != 0) {
-        int32_t o = out_c - 1, one = 1 << at->p->headroom;
-        to[0] = (uint32_t)tt_real_gradient(dy[o], one, scale[o]);
-        to[1] = (uint32_t)tt_real_gradient(dy1[o], one, scale[o]);
-        to[2] = (uint32_t)tt_real_gradient(dy2[o], one, scale[o]);
-        to[3] = (uint32_t)tt_real_gradient(dy3[o], one, scale[o]);
+        dy += out_c - 1;
+        for (int32_t r = 0; r < TT_PAIR_PIXELS; r++) {
+            int32_t one = 1 << at->p->headroom;
+            to[r] = (uint32_t)tt_real_gradient(*dy, one, scale[out_c - 1]);
+            dy += r + 1 < rows ? out_c : 0;
+        }
     }
 }
 
@@ -69,48 +70,38 @@ static void add_last(const pixels *at, const int8_t *w, int32_t n, int32_t *sums
     }
 }
 
-/* sums[c][r] become mantissas index + r * in_c + c, c < n. */
-static void store(tt_grad_writer *writer, int32_t index, int32_t in_c, const int32_t *sums,
-    int32_t rows, int32_t n) {
-#if TT_GRADIENT_BITS == 16
-    if (rows == TT_PAIR_PIXELS) {
-        int32_t largest = 0, shift = writer->shift;
-        tt_mantissa *to = writer->grad->mantissa + index, *to1 = to + in_c, *to2 = to1 + in_c,
-                    *to3 = to2 + in_c, *end = to + n;
-        for (const int32_t *s = sums; to < end; s += TT_PAIR_PIXELS) {
-            *to++ = tt_grad_noted(s[0], 0, shift, &largest);
-            *to1++ = tt_grad_noted(s[1], 0, shift, &largest);
-            *to2++ = tt_grad_noted(s[2], 0, shift, &largest);
-            *to3++ = tt_grad_noted(s[3], 0, shift, &largest);
-        }
-        if (tt_grad_fits(writer->limit, largest, shift)) {
-            return;
-        }
-    }
-#endif
-    for (int32_t r = 0; r < rows; r++) {
-        tt_grad_put(writer, index + r * in_c, 1, sums + r, TT_PAIR_PIXELS, n);
-    }
-}
-
-/* `rows` pixels of dx. */
+/* `rows` pixels of dx: most often four whose mantissas fit. */
 static void tile_pixels(pixels *at, int32_t rows) {
     const tt_window *win = &at->p->window;
-    int32_t in_c = win->in_c, first = at->writer.written, n;
+    tt_grad_writer *writer = &at->writer;
+    int32_t in_c = win->in_c, out_c = win->out_c, first = writer->written;
     int32_t sums[COLUMNS * TT_PAIR_PIXELS];
-    tt_grad_reserve(&at->writer, rows * in_c);
-    for (int32_t i = 0; i < in_c; i += n) {
+    int direct = TT_GRADIENT_BITS == 16 && rows == TT_PAIR_PIXELS && (out_c & 1) == 0 &&
+                 at->p->limit == TT_MANTISSA_MAX;
+    tt_grad_reserve(writer, rows * in_c);
+    for (int32_t i = 0, n; i < in_c; i += n) {
+        tt_pair_columns tile = {in_c, out_c >> 1, (in_c - i) >> 1, 2 * in_c, writer->shift};
+        if (direct && tile.columns > 0) {
+            tt_mantissa *to = writer->grad->mantissa + first + i;
+            n = 2 * (tile.columns - tt_gradient_pairs(at->g, at->w + i, &tile, to));
+            if (n > 0) {
+                continue;
+            }
+        }
         n = tt_min(COLUMNS, in_c - i) & ~1;
         if (n == 0) { /* the last one, and once more that before it */
             n = 2;
             i--;
         }
-        tt_pair_columns tile = {in_c, win->out_c >> 1, n >> 1};
+        tile.columns = n >> 1;
+        tile.row = 0;
         tt_gradient_pairs(at->g, at->w + i, &tile, sums);
-        if ((win->out_c & 1) != 0) {
+        if ((out_c & 1) != 0) {
             add_last(at, at->w + i, n, sums);
         }
-        store(&at->writer, first + i, in_c, sums, rows, n);
+        for (int32_t r = 0; r < rows; r++) {
+            tt_grad_put(writer, first + r * in_c + i, 1, sums + r, TT_PAIR_PIXELS, n);
+        }
     }
 }
 
@@ -130,7 +121,7 @@ void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy,
         single_pixel(p, dy, w, scale, dx, scratch, part);
         return;
     }
-    if (!tt_takes_tiles(win) || win->in_c < 2) {
+    if (!tt_takes_tiles(win) || win->in_c < 2 || win->out_c < 4) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;
     }

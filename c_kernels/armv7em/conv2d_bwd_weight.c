@@ -28,12 +28,8 @@ typedef struct {
 
 TT_INLINE quad load_quad(const int8_t *x, int32_t n, uint32_t zero) {
     uint32_t v = 0;
-    if (n == 4) {
-        v = tt_load_4(x);
-    } else {
-        for (int32_t i = 0; i < n; i++) {
-            v |= (uint32_t)(uint8_t)x[i] << 8 * i;
-        }
+    for (int32_t i = 0; i < n; i++) {
+        v |= (uint32_t)(uint8_t)x[i] << 8 * i;
     }
     quad q = {tt_add_even_bytes(zero, v), tt_add_odd_bytes(zero, v)};
     return q;
@@ -43,6 +39,13 @@ TT_INLINE quad load_quad(const int8_t *x, int32_t n, uint32_t zero) {
 static void pack(block *b, const int8_t *x, int32_t n) {
     uint32_t *to = b->packed, minus = (uint32_t)-b->p->in_zero, zero = tt_join_low(minus, minus);
     int32_t step = b->tap.x_column, channels = b->n;
+    if (channels == 4 && n > 1) {
+        int32_t even = n & ~1;
+        tt_weight_inputs(x, step, to, to + 2 * even, zero);
+        x += even * step;
+        to += 2 * even;
+        n &= 1;
+    }
     for (; n > 0; n -= 2, to += 4) {
         quad a = load_quad(x, channels, zero), c = {0, 0};
         x += step;
@@ -60,17 +63,10 @@ static void pack(block *b, const int8_t *x, int32_t n) {
 /* Add what n packed pixels give to the sums of output channels o and o + 1. */
 static void add_pair(
     const block *b, const tt_mantissa *dy, int32_t n, int32_t *sums, int32_t step) {
-    const uint32_t *x = b->packed, *end = x + 4 * (n >> 1);
+    const uint32_t *x = b->packed;
     int32_t step_bytes = (int32_t)sizeof *dy * b->tap.dy_column;
-    tt_weight_pairs_of s = {dy, step_bytes, x, end, sums, 4 * step};
-    if (n > 1) {
-        tt_weight_pairs(&s);
-    }
-    if ((n & 1) != 0) { /* the second pixel is no other, and counts nothing */
-        tt_weight_pairs_of last = {
-            dy + (n - 1) * b->tap.dy_column, 0, end, end + 4, sums, 4 * step};
-        tt_weight_pairs(&last);
-    }
+    tt_weight_pairs_of s = {dy, step_bytes, x, x + 4 * (n >> 1), sums, 4 * step, n & 1};
+    tt_weight_pairs(&s);
 }
 
 /* Add n packed pixels to the sums of output channels o <= . < end. dy: the first pixel's. */

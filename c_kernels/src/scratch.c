@@ -41,8 +41,8 @@ int32_t tt_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
 int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params *p) {
     const tt_window *w = &p->window;
     tt_channel_rows k = tt_channel_rows_of(w);
-    tt_channel_pairs pairs = tt_channel_pairs_of(w);
+    tt_channel_pairs pairs = tt_channel_pairs_of(p);
     int32_t packed = k.rows == 0 ? 0 : 4 * tt_channel_words(w, k);
-    packed = tt_max(packed, pairs.rows == 0 ? 0 : tt_channel_pair_bytes(w, pairs));
+    packed = tt_max(packed, pairs.rows == 0 ? 0 : tt_channel_pair_bytes(pairs));
     return 4 * w->kernel_h * w->kernel_w + packed;
 }

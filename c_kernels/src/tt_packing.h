@@ -217,29 +217,38 @@ static inline tt_channel_rows tt_channel_rows_of(const tt_window *w) {
     return k;
 }
 
-/* The same as pairs of int16: `rows` rows of the output's gradient, each `pairs` pairs once for even and once for
- * odd taps, and the rows of the input that they meet, `pitch` columns for each parity that taps can have for
- * a stride of 2; 0 rows: too large. */
+/* The same as pairs of int16, for every stride-th row and column of the input at a time: `pairs` pairs in each of so
+ * many rows, and `more`, and `slack` for the zeros behind them. What a row reaches to the right of the map
+ * and the next one to the left are the same zeros; the gradient's rows, of `pitch` pairs, end with some. 0 rows: too
+ * large. */
 typedef struct {
-    int32_t rows, pairs, pitch;
+    int32_t rows, more, pairs, pitch, slack;
 } tt_channel_pairs;
 
-#define TT_MOST_TAP_COLUMNS 16 /* whose sums lie on the stack */
+#define TT_TAP_BYTES 1792
+#define TT_TAP_ZEROS 3 /* pairs behind the gradient, or behind each row that is summed by itself */
 
-static inline int32_t tt_channel_pair_bytes(const tt_window *w, tt_channel_pairs k) {
-    int32_t in_rows = (k.rows - 1) * w->stride_h + w->kernel_h;
-    return 8 * k.rows * k.pairs + 2 * in_rows * w->stride_w * k.pitch;
+static inline int32_t tt_channel_pair_bytes(tt_channel_pairs k) {
+    return 4 * (k.rows * (k.pairs + k.pitch) + k.more * k.pairs + k.slack + TT_TAP_ZEROS);
 }
 
-static inline tt_channel_pairs tt_channel_pairs_of(const tt_window *w) {
-    int32_t pairs = (w->out_w >> 1) + 1;
-    tt_channel_pairs k = {w->out_h, pairs, 2 * pairs + ((w->kernel_w + 3) & ~3)};
-    while (k.rows > 0 && tt_channel_pair_bytes(w, k) > TT_PLANE_BYTES) {
-        k.rows--;
+static inline tt_channel_pairs tt_channel_pairs_of(const tt_conv2d_bwd_weight_params *p) {
+    const tt_window *w = &p->window;
+    int32_t shift = w->stride_w - 1;
+    tt_channel_pairs k = {0, 0, 0, 0, 0};
+    if (shift > 1) {
+        return k;
     }
-    if (w->stride_w > 2 || w->kernel_w > TT_MOST_TAP_COLUMNS) {
-        k.rows = 0;
-    }
+    int32_t reach = w->out_w + ((w->kernel_w - 1) >> shift);
+    int32_t right = reach - ((w->in_w + w->pad_left + shift) >> shift);
+    int32_t shared = tt_max(tt_min(w->pad_left >> shift, right), 0);
+    k.more = (int32_t)tt_divide((uint32_t)(w->kernel_h - 1), (uint32_t)w->stride_h);
+    k.pairs = (tt_max(w->out_w, reach - shared) + 1) >> 1;
+    k.pitch = k.pairs + (p->row_shift == 0 ? 0 : TT_TAP_ZEROS);
+    k.slack = ((w->pad_left + w->kernel_w + 3 * shift) >> (1 + shift)) + TT_TAP_ZEROS;
+    int32_t room = tt_max(TT_TAP_BYTES - tt_channel_pair_bytes(k), 0);
+    int32_t row = 4 * (k.pairs + k.pitch);
+    k.rows = tt_min(w->out_h, (int32_t)tt_divide((uint32_t)room, (uint32_t)row));
     return k;
 }
 

@@ -20,7 +20,11 @@ from tinytrain.kernels.memory import mantissa_bits
 
 from .cases import CASES, Maker
 
-CASES_EACH = {"tt_conv2d_s8": 96, "tt_depthwise_conv2d_s8": 96}  # they have several ways
+CASES_EACH = {  # they have several ways
+    "tt_conv2d_s8": 96,
+    "tt_depthwise_conv2d_s8": 96,
+    "tt_depthwise_conv2d_bwd_weight": 48,
+}
 CASES_OTHERS = 16
 KERNELS = (
     "tt_conv2d_s8",

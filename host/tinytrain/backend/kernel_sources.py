@@ -41,7 +41,10 @@ COMPACT_ON = {
     ),
     **dict.fromkeys(
         ("armv7emsp", "armv7emdp"),
-        ("depthwise_conv2d_s8", "conv2d_bwd_weight", "update_products"),
+        (
+            *("depthwise_conv2d", "depthwise_conv2d_s8", "depthwise_sums"),
+            *("conv2d_bwd_input", "conv2d_bwd_weight", "weight_gradient", "update_products"),
+        ),
     ),
 }
 
