@@ -105,30 +105,23 @@ static void tile_pixels(pixels *at, int32_t rows) {
     }
 }
 
-static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
-    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
-    tt_span span = tt_channels_take(part, p->window.in_c);
-    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
-    tt_sparse pixel = {p, w + span.first, scale, scratch, &writer, 0};
-    tt_sparse_pixel(&pixel, dy->mantissa, span.last - span.first);
-    tt_grad_pause(&writer, part);
-}
-
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
-    if (tt_fully_connected(win) && tt_weights_in_words(p, w)) {
-        single_pixel(p, dy, w, scale, dx, scratch, part);
-        return;
-    }
-    if (!tt_takes_tiles(win) || win->in_c < 2 || win->out_c < 4) {
+    int single = tt_fully_connected(win) && tt_weights_in_words(p, w);
+    if (!single && (!tt_takes_tiles(win) || win->in_c < 2 || win->out_c < 4)) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;
     }
-    tt_span span = tt_part_take(part, win->in_h * win->in_w);
     pixels at = {
         p, w, (uint32_t *)scratch, tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part)};
     tt_sparse sparse = {p, w, scale, scratch, &at.writer, 0};
+    if (single) {
+        tt_single_pixel(&sparse, dy->mantissa, part);
+        tt_grad_pause(&at.writer, part);
+        return;
+    }
+    tt_span span = tt_part_take(part, win->in_h * win->in_w);
     const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
     for (int32_t pixel = span.first; pixel < span.last; pixel += TT_PAIR_PIXELS) {
         int32_t rows = tt_min(TT_PAIR_PIXELS, span.last - pixel);

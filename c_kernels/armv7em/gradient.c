@@ -37,7 +37,7 @@ static void cut(const tt_grad_writer *writer, int32_t first, int32_t last, int32
 void tt_grad_grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n) {
     int32_t shift = writer->shift, magnitude = 0;
     for (; n > 0; n--, sums += step) {
-        magnitude = tt_max(magnitude, tt_abs(*sums));
+        (void)tt_grad_noted(*sums, 0, 0, &magnitude);
     }
     while (!tt_grad_fits(writer->limit, magnitude, shift)) {
         shift++;

@@ -3,29 +3,22 @@
 #include "tt_plain.h"
 #include "tt_tile.h"
 
-static void single_pixel(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
-    const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
-    tt_span span = tt_channels_take(part, p->window.in_c);
-    tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
-    tt_sparse pixel = {p, w + span.first, scale, scratch, &writer, 0};
-    tt_sparse_pixel(&pixel, dy->mantissa, span.last - span.first);
-    tt_grad_pause(&writer, part);
-}
-
 void tt_conv2d_bwd_input(const tt_conv2d_bwd_input_params *p, const tt_grad *dy, const int8_t *w,
     const uint16_t *scale, tt_grad *dx, int32_t *scratch, tt_part *part) {
     const tt_window *win = &p->window;
-    if (tt_fully_connected(win) && tt_weights_in_words(p, w)) {
-        single_pixel(p, dy, w, scale, dx, scratch, part);
-        return;
-    }
-    if (!tt_takes_tiles(win)) {
+    int single = tt_fully_connected(win) && tt_weights_in_words(p, w);
+    if (!single && !tt_takes_tiles(win)) {
         tt_conv2d_bwd_input_plain(p, dy, w, scale, dx, scratch, part);
         return;
     }
-    tt_span span = tt_part_take(part, win->in_h * win->in_w);
     tt_grad_writer writer = tt_grad_resume(dx, p->limit, dy->exponent + p->exponent, part);
     tt_sparse sparse = {p, w, scale, scratch, &writer, 0};
+    if (single) {
+        tt_single_pixel(&sparse, dy->mantissa, part);
+        tt_grad_pause(&writer, part);
+        return;
+    }
+    tt_span span = tt_part_take(part, win->in_h * win->in_w);
     const tt_mantissa *g = dy->mantissa + span.first * win->out_c;
     for (int32_t at = span.first; at < span.last;) {
         tt_tile tile = tt_tile_of(p, span.last - at);

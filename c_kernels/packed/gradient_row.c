@@ -1,21 +1,32 @@
-/* The inner loop of the gradients of a single pixel in C. */
+/* The inner loop of the gradients of a single pixel: eight sums in registers. */
 #include "tt_tile.h"
+
+#define COLUMNS 8
+
+/* The sums of n <= COLUMNS columns; both are known to the compiler. */
+static inline __attribute__((always_inline)) void gradient_columns(
+    const int32_t *f, const int32_t *end, const int8_t *w, int32_t n, int32_t *sums) {
+    int32_t s[COLUMNS] = {0};
+    for (; f != end; f += 2) {
+        const int8_t *row = w + f[1];
+#pragma GCC unroll 8
+        for (int32_t c = 0; c < n; c++) {
+            s[c] += f[0] * row[c];
+        }
+    }
+#pragma GCC unroll 8
+    for (int32_t c = 0; c < n; c++) {
+        sums[c] = s[c];
+    }
+}
 
 void tt_gradient_row(
     const int32_t *factors, int32_t n, const int8_t *w, int32_t quads, int32_t *sums) {
-    for (; quads > 0; quads--, w += 4, sums += 4) {
-        int32_t a = 0, b = 0, c = 0, d = 0;
-        const int32_t *f = factors;
-        for (int32_t i = n; i > 0; i--, f += 2) {
-            const int8_t *row = w + f[1];
-            a += f[0] * row[0];
-            b += f[0] * row[1];
-            c += f[0] * row[2];
-            d += f[0] * row[3];
-        }
-        sums[0] = a;
-        sums[1] = b;
-        sums[2] = c;
-        sums[3] = d;
+    const int32_t *end = factors + 2 * n;
+    for (; quads > 1; quads -= 2, w += COLUMNS, sums += COLUMNS) {
+        gradient_columns(factors, end, w, COLUMNS, sums);
+    }
+    if (quads > 0) {
+        gradient_columns(factors, end, w, 4, sums);
     }
 }

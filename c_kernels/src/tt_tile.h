@@ -63,8 +63,8 @@ typedef struct {
     int32_t balance; /* 0 at first; below, few are 0 */
 } tt_sparse;
 
-/* Append the gradients of `channels` inputs of a pixel. */
-void tt_sparse_pixel(const tt_sparse *s, const tt_mantissa *dy, int32_t channels);
+/* Append the gradients of a part of the only pixel. */
+void tt_single_pixel(tt_sparse *s, const tt_mantissa *dy, tt_part *part);
 
 /* Append the gradients of some pixels if that is faster than a tile; returns whether it did. */
 int tt_sparse_pixels(tt_sparse *s, const tt_mantissa *dy, int32_t pixels);
