@@ -32,7 +32,7 @@ COMPACT = (
 )
 # where other kernels stand in for them, for what those cannot do
 FALLBACK = ("conv2d_plain", "depthwise_conv2d_plain")
-# where it is in assembly, too
+# where it is in assembly, too, or in files of its own
 COMPACT_ON = {
     "armv6m": (
         *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums", "bias"),
@@ -42,6 +42,10 @@ COMPACT_ON = {
     **dict.fromkeys(
         ("armv7emsp", "armv7emdp"),
         ("depthwise_conv2d_s8", "conv2d_bwd_weight", "update_products"),
+    ),
+    "rv32imc": (
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
+        *("conv2d_bwd_input", "conv2d_bwd_weight"),
     ),
 }
 
