@@ -20,7 +20,8 @@ int32_t tt_weight_tile_rows(void);
 
 void tt_weight_tile_sums(const tt_weight_tile *t);
 
-/* In C: add to t->sums what n pixels give; scratch: dy's words [n][TT_WEIGHT_ROWS], 0 from row t->rows on. */
+/* In C: add to t->sums what n pixels give; scratch: dy's words [n][TT_WEIGHT_ROWS], from row t->rows on those of
+ * other rows, whose sums may be formed, too. */
 #define TT_WEIGHT_ROWS 4
 
 void tt_weight_columns(const tt_weight_tile *t, const int8_t *x, int32_t n);

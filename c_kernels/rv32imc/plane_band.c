@@ -1,126 +1,143 @@
-/* Outputs of a depthwise convolution, two in a word, where there are 31 registers. */
-#include "tt_plane_outputs.h"
+/* Outputs of a depthwise convolution, from rows of int16, where there are 31 registers. */
+#define TT_ELEMENT int16_t
+#include "tt_window_sums.h"
+#include "tt_plane.h"
 
-#define INLINE static inline __attribute__((always_inline))
-#define AT_ONCE 64 /* outputs, whose sums are on the stack, with one more */
+#define AT_ONCE 64 /* sums on the stack */
 
-/* A product in two lanes is p = high * 2^16 + low; |low| < 2^15 for two products, so that the high lane is
- * p >> 16, rounded. total: low + high * 2^16 of all. */
+/* Some rows of outputs that follow each other: whole rows, or a part of one. */
 typedef struct {
-    uint32_t total, high;
-} lanes;
-
-INLINE void add(lanes *s, uint32_t p) {
-    s->total += p;
-    s->high += (uint32_t)((int32_t)(p + 0x8000u) >> 16);
-}
-
-INLINE lanes begin(const tt_plane_band *band) {
-    uint32_t start = (uint32_t)band->start;
-    lanes s = {start + (start << 16), start};
-    return s;
-}
-
-INLINE void end(lanes s, int32_t *sums) {
-    sums[0] = (int32_t)(s.total - (s.high << 16));
-    sums[1] = (int32_t)s.high;
-}
-
-/* So many rows of so many outputs at a time; of an odd number the last one has a pair for itself. */
-typedef struct {
-    const uint32_t *x; /* the first one's window */
+    const int16_t *x; /* the first one's window */
     int32_t rows, columns;
+    int32_t up; /* sums are taken 2^up times */
+    int8_t *y;
 } piece;
 
 /* 3x3: the taps stay in registers. */
-static void sums_of_3x3(const tt_plane_band *band, const piece *part, int32_t *sums) {
-    const int32_t *k = band->taps;
-    uint32_t k0 = (uint32_t)k[0], k1 = (uint32_t)k[1], k2 = (uint32_t)k[2], k3 = (uint32_t)k[3];
-    uint32_t k4 = (uint32_t)k[4], k5 = (uint32_t)k[5], k6 = (uint32_t)k[6], k7 = (uint32_t)k[7];
-    uint32_t k8 = (uint32_t)k[8];
-    lanes start = begin(band);
-    int32_t step = 2 * band->stride;
-    const uint32_t *row = part->x;
-    for (int32_t rows = part->rows; rows > 0; rows--, row += band->window_step >> 2) {
-        const uint32_t *x = row, *y = x + (band->row_step >> 2), *z = y + (band->row_step >> 2);
-        int32_t *sum = sums;
-        for (sums += part->columns; sum < sums; sum += 2) {
-            lanes s = start;
-            add(&s, x[0] * k0 + x[1] * k1);
-            add(&s, x[2] * k2 + y[0] * k3);
-            add(&s, y[1] * k4 + y[2] * k5);
-            add(&s, z[0] * k6 + z[1] * k7);
-            add(&s, z[2] * k8);
-            end(s, sum);
-            x += step;
-            y += step;
-            z += step;
+TT_OUTLINE void squares(const tt_plane_band *band, const piece *p, int32_t *sums) {
+    const uint32_t *t = (const uint32_t *)band->taps;
+    int32_t up = p->up, pitch = band->row_step >> 1, step = band->window_step >> 1;
+    const uint32_t k[9] = {t[0] << up, t[1] << up, t[2] << up, t[3] << up, t[4] << up, t[5] << up,
+        t[6] << up, t[7] << up, t[8] << up};
+    uint32_t start = (uint32_t)band->start << up;
+    int32_t columns = p->columns;
+    const int16_t *row = p->x;
+    for (int32_t rows = p->rows; rows > 0; rows--, row += step) {
+        const int16_t *x = row, *y = x + pitch, *z = y + pitch;
+        const int32_t *end = sums + columns;
+        for (int32_t rest = columns & 3; rest > 0; rest--, x++, y++, z++) {
+            uint32_t s = start;
+            tt_add_one(&s, x, k);
+            tt_add_one(&s, y, k + 3);
+            tt_add_one(&s, z, k + 6);
+            *sums++ = (int32_t)s;
+        }
+        for (; sums != end; sums += 4) {
+            uint32_t s[4] = {start, start, start, start};
+            tt_add_quad(s, x, k);
+            tt_add_quad(s, y, k + 3);
+            tt_add_quad(s, z, k + 6);
+            sums[0] = (int32_t)s[0];
+            sums[1] = (int32_t)s[1];
+            sums[2] = (int32_t)s[2];
+            sums[3] = (int32_t)s[3];
+            x += 4;
+            y += 4;
+            z += 4;
         }
     }
 }
 
-/* Kernels of n columns. */
-INLINE void sums_of(const tt_plane_band *band, const piece *part, int32_t n, int32_t *sums) {
-    lanes start = begin(band);
-    int32_t row_step = band->row_step >> 2, step = 2 * band->stride;
-    const uint32_t *row = part->x;
-    for (int32_t rows = part->rows; rows > 0; rows--, row += band->window_step >> 2) {
-        const uint32_t *x = row;
-        int32_t *sum = sums;
-        for (sums += part->columns; sum < sums; sum += 2, x += step) {
-            lanes s = start;
-            const uint32_t *v = x;
-            const int32_t *k = band->taps;
-            for (const int32_t *last = k + band->kernel_h * n; k != last; k += n) {
-                add(&s, v[0] * (uint32_t)k[0] + v[1] * (uint32_t)k[1]);
-                if (n > 3) {
-                    add(&s, v[2] * (uint32_t)k[2] + v[3] * (uint32_t)k[3]);
-                }
-                if (n > 5) {
-                    add(&s, v[4] * (uint32_t)k[4] + v[5] * (uint32_t)k[5]);
-                }
-                add(&s, v[n - 1] * (uint32_t)k[n - 1]);
-                v += row_step;
+/* Others, the last ones of a row perhaps of whatever lies behind, and written over. */
+TT_OUTLINE void others(const tt_plane_band *band, const piece *p, int32_t *sums) {
+    const uint32_t *taps = (const uint32_t *)band->taps;
+    int32_t pitch = band->row_step >> 1, n = band->kernel_w, h = band->kernel_h, up = p->up;
+    const int16_t *row = p->x;
+    for (int32_t rows = p->rows; rows > 0; rows--, row += band->window_step >> 1) {
+        const int16_t *x = row;
+        for (int32_t column = 0; column < p->columns; column += 4) {
+            uint32_t start = (uint32_t)band->start, s[4] = {start, start, start, start};
+            if (band->stride == 2) {
+                tt_add_taps(s, x, pitch, taps, h, n, 2);
+            } else if (n >= 5) {
+                tt_add_wide(s, x, pitch, taps, h, n);
+            } else {
+                tt_add_taps(s, x, pitch, taps, h, 3, 1);
             }
-            end(s, sum);
+            x += 4 * band->stride;
+            int32_t *to = sums + column;
+            to[0] = (int32_t)(s[0] << up);
+            to[1] = (int32_t)(s[1] << up);
+            to[2] = (int32_t)(s[2] << up);
+            to[3] = (int32_t)(s[3] << up);
+        }
+        sums += p->columns;
+    }
+}
+
+/* tt_requantize_s32 for 1 <= n = -shift <= 20 and |sum| < 2^29, of 4 * sum: with h = floor(sum * multiplier / 2^30)
+ * its first rounding makes floor((h + 1) / 2), its second one floor((h + 1 - 2 [h < 0] + 2^n) / 2^(n + 1)): both are
+ * 0 of h = -1, whose first rounding is not below 0. */
+static int is_simple(const tt_plane_band *band) {
+    return band->shift < 0 && band->shift >= -20 && tt_abs(band->start >> 1) < 1 << 27;
+}
+
+TT_OUTLINE void put(const tt_plane_band *band, int8_t *y, const int32_t *sums, const int32_t *end) {
+    int32_t n = -band->shift, low = band->p->low, high = band->p->high;
+    int32_t offset = 1 + (1 << n) + band->p->out_zero * (2 << n), multiplier = band->multiplier;
+    for (int32_t y_step = band->y_step; sums != end; y += y_step) {
+        int32_t h = (int32_t)(((int64_t)*sums++ * multiplier) >> 32);
+        int32_t v = (h + 2 * (h >> 31) + offset) >> (n + 1);
+        if (v < low || v > high) {
+            v = v < low ? low : high;
+            tt_plane_clipped(band, y);
+        }
+        *y = (int8_t)v;
+    }
+}
+
+/* Of other scales. */
+TT_OUTLINE void put_exact(
+    const tt_plane_band *band, int8_t *y, const int32_t *sums, const int32_t *end) {
+    for (; sums != end; y += band->y_step) {
+        int32_t v = tt_plane_exact(band, *sums++);
+        *y = (int8_t)v;
+        if (v >= 256) {
+            tt_plane_clipped(band, y);
         }
     }
 }
 
-static void outputs(const tt_plane_band *band, const piece *part, int8_t *y) {
-    int32_t sums[AT_ONCE + 1];
-    if (band->kernel_w == 5) {
-        sums_of(band, part, 5, sums);
-    } else if (band->kernel_w == 7) {
-        sums_of(band, part, 7, sums);
-    } else if (band->kernel_h == 3) {
-        sums_of_3x3(band, part, sums);
+static void outputs(const tt_plane_band *band, const piece *p) {
+    int32_t sums[AT_ONCE + 3];
+    if (band->kernel_w == 3 && band->kernel_h == 3 && band->stride == 1) {
+        squares(band, p, sums);
     } else {
-        sums_of(band, part, 3, sums);
+        others(band, p, sums);
     }
-    const tt_plane_scale scale = band->scale;
-    const int32_t *last = sums + part->rows * part->columns;
-    int32_t y_step = band->y_step;
-    for (const int32_t *sum = sums; sum != last; sum++, y += y_step) {
-        tt_plane_put(band, scale, y, *sum);
+    const int32_t *end = sums + p->rows * p->columns;
+    if (p->up != 0) {
+        put(band, p->y, sums, end);
+    } else {
+        put_exact(band, p->y, sums, end);
     }
 }
 
 void tt_plane_band_outputs(const tt_plane_band *band) {
-    piece next = {band->plane, 1, band->columns};
-    while ((next.rows + 1) * band->columns <= AT_ONCE && next.rows < band->rows) {
+    piece next = {(const int16_t *)(const void *)band->plane, 1, band->columns,
+        is_simple(band) ? 2 : 0, band->y};
+    while ((next.rows + 1) * band->columns <= AT_ONCE) {
         next.rows++;
     }
-    int8_t *y = band->y;
     for (int32_t rows = band->rows; rows > 0; rows -= next.rows) {
-        const uint32_t *row = next.x;
+        const int16_t *row = next.x;
         next.rows = tt_min(next.rows, rows);
         for (int32_t left = band->columns; left > 0; left -= AT_ONCE) {
             next.columns = tt_min(left, AT_ONCE);
-            outputs(band, &next, y);
-            next.x += next.columns * band->stride;
-            y += next.rows * next.columns * band->y_step;
+            outputs(band, &next);
+            next.x += AT_ONCE * band->stride;
+            next.y += next.rows * next.columns * band->y_step;
         }
-        next.x = row + next.rows * (band->window_step >> 2);
+        next.x = row + next.rows * (band->window_step >> 1);
     }
 }

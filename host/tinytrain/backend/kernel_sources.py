@@ -32,7 +32,7 @@ COMPACT = (
 )
 # where other kernels stand in for them, for what those cannot do
 FALLBACK = ("conv2d_plain", "depthwise_conv2d_plain")
-# where it is in assembly, too
+# where it is in assembly, too, or in files of its own
 COMPACT_ON = {
     "armv6m": (
         *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums", "bias"),
@@ -45,6 +45,10 @@ COMPACT_ON = {
             *("depthwise_conv2d", "depthwise_conv2d_s8", "depthwise_sums"),
             *("conv2d_bwd_input", "conv2d_bwd_weight", "weight_gradient", "update_products"),
         ),
+    ),
+    "rv32imc": (
+        *("depthwise_conv2d_s8", "depthwise_conv2d_bwd_input", "depthwise_sums"),
+        *("conv2d_bwd_input", "conv2d_bwd_weight"),
     ),
 }
 
