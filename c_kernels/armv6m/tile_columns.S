@@ -1,5 +1,5 @@
-/* int32_t tt_tile_columns(tt_columns *t) and, of 16 bits, void tt_add_columns(tt_columns *t): see tt_columns.h.
- * Cortex-M0: 188 cycles for 48 multiply-accumulates of 6 rows, 67 for 16 of 4; factors of 16 bits leave no room
+/* int32_t tt_tile_columns(tt_columns *t): see tt_columns.h.
+ * Cortex-M0: 276 cycles for 72 multiply-accumulates of 6 rows, 67 for 16 of 4; factors of 16 bits leave no room
  * for a second lane. The sums of 6 rows lie in r8-r12 and lr, of 4 rows in the last four of these. */
     .syntax unified
     .cpu cortex-m0
@@ -7,43 +7,55 @@
 
 #include "tt_registers.inc"
 
-    .equ T_G, 0
-    .equ T_W, 12
-    .equ T_OUT, 16
-    .equ T_SHIFT, 28
-    .equ T_COLUMNS, 40
-    .equ T_ROWS, 44
-    .equ T_N, 48
-    .equ T_SUMS, 52
+    /* the frame: what t begins with, then */
+    .equ F_W, 12
+    .equ F_LAST, 16
+    .equ F_END, 20
+    .equ F_OUT, 24
+    .equ F_SHIFT, 36 /* of 8 bits */
+    .equ F_LIMIT, 40 /* of 16 bits */
+    .equ F_T, 48     /* the rest of t, */
+    .equ F_ENTER, 52 /* where to go for a column's sums, */
+    .equ F_STEP, 56  /* of an odd number of factors: and then, */
+    .equ F_LEAVE, 60 /* of 8 bits: and with them; */
+    .equ F_FIRST, 64 /* and the first of them */
 
-    .equ FRAME_T, 0
-    .equ FRAME_ENTER, 4 /* where to go for a column's sums, */
-    .equ FRAME_LEAVE, 8 /* and with them */
-    .equ FRAME_STEP, 12 /* of 4 rows: the first in the loop */
+    .equ T_ROWS, 0 /* in the rest */
+    .equ T_N, 4
+    .equ T_SUMS, 8
 
+    .equ TWO_BYTES, 62 /* of two times `six` */
     .equ FOUR_BYTES, 22
 
-    /* r0: g, r1: stride, r2: where g ends, r3: a stride before w */
-    .macro six
+    /* r0: g, r1: stride, r2: two strides, r3: a stride before w */
+    .macro load_w second
+    .ifeq \second
     ldrsb r4, [r3, r1]
-    adds r3, r3, r1
-    ldmia r0!, {r5, r6, r7}
-    muls r5, r4
-    add r8, r5
-    muls r6, r4
-    add r9, r6
-    muls r7, r4
-    add r10, r7
-    ldmia r0!, {r5, r6, r7}
-    muls r5, r4
-    add r11, r5
-    muls r6, r4
-    add r12, r6
-    muls r7, r4
-    add lr, r7
+    .else
+    ldrsb r4, [r3, r2]
+    adds r3, r3, r2
+    .endif
     .endm
 
-    /* the same, but g ends at r8 */
+    .macro six how second
+    load_w \second
+    ldmia r0!, {r5, r6, r7}
+    muls r5, r4
+    \how r8, r5
+    muls r6, r4
+    \how r9, r6
+    muls r7, r4
+    \how r10, r7
+    ldmia r0!, {r5, r6, r7}
+    muls r5, r4
+    \how r11, r5
+    muls r6, r4
+    \how r12, r6
+    muls r7, r4
+    \how lr, r7
+    .endm
+
+    /* g ends at r8 */
     .macro four
     ldrsb r2, [r3, r1]
     adds r3, r3, r1
@@ -59,23 +71,42 @@
     .endm
 
 #if TT_GRADIENT_BITS == 16
-    .equ MANTISSA, 2
-
-    /* r0: out, r1: from row to row, r4: what is added, r5: shift, r6: limit, r7: twice the limit */
-    .macro put sum
-    mov r2, \sum
-    asrs r3, r2, #31 /* toward zero */
-    ands r3, r4
-    adds r2, r2, r3
+    /* Toward zero: floor((x + s) / 2^shift) - s, s being -1 for what is below 0. r0: out, r1: from row to row, r5:
+     * shift, r7: two rows; to r6 goes what has as many bits as any of the mantissas. */
+    .macro put_it at s
+    asrs \s, r2, #31
+    adds r2, r2, \s
     asrs r2, r5
-    adds r3, r2, r6
-    cmp r3, r7 /* -limit <= r2 <= limit? */
-    bhi .Lspill
-    strh r2, [r0]
-    adds r0, r0, r1
+    subs r4, r2, \s
+    strh r4, [\at]
+    eors \s, r2
+    .endm
+
+    .macro put_first sum
+    mov r2, \sum
+    put_it r0, r6
+    .endm
+
+    .macro put sum at
+    mov r2, \sum
+    put_it "\at", r3
+    orrs r6, r3
+    .endm
+
+    /* r3: where the column has ended */
+    .macro begin_mantissas
+    add r7, sp, #F_OUT
+    ldmia r7, {r0, r1, r5, r7}
+    lsls r3, r3, #1
+    adds r0, r0, r3
+    .endm
+
+    .macro end_mantissas
+    ldr r5, [sp, #F_LIMIT]
+    cmp r6, r5
+    bgt 9f /* none of them counts */
     .endm
 #else
-    .equ MANTISSA, 1
     .equ BIAS, 126
     .equ MOST_SHIFT, 23 /* BIAS << 23 can be added to a sum, and what is below 0 is beyond 2 * BIAS */
 
@@ -92,7 +123,7 @@
     adds r2, r2, r3
     lsrs r2, r5
     cmp r2, #(2 * BIAS)
-    bhi .Lspill
+    bhi 9f
     subs r2, #BIAS
     strb r2, [r0]
     adds r0, r0, r1
@@ -103,184 +134,157 @@
     put_it
     .endm
 
-    /* r6: of the column's first index, r3: from row to row */
-    .macro hashes
+    .macro leave
+    ldr r2, [sp, #F_LEAVE]
+    mov pc, r2
+    .endm
+
+    /* r3: where the column has ended; r6: the hash of its first index; r8: from row to row, what was there is kept */
+    .macro begin_mantissas
+    mov r2, r3
+    add r3, sp, #F_OUT
+    ldmia r3!, {r0, r1, r4, r5, r6, r7}
+    adds r0, r0, r2
     ldr r2, =0x9e3779b9
     mov r3, r1
     muls r3, r2
     muls r2, r0
     adds r6, r6, r2
+    mov r2, r8
+    str r2, [sp, #F_FIRST]
+    mov r8, r3
     .endm
 #endif
 
-    .macro next_mantissas
-    ldmia r3!, {r0, r1, r4, r5, r6, r7}
-    adds r2, r0, #MANTISSA
-    subs r3, #24
-    str r2, [r3]
+    .macro next_column
+    mov r4, sp
+    ldmia r4!, {r0, r1, r2, r3, r5}
+    cmp r3, r5
+    beq .Lnone_left
+    adds r5, r3, #1
+    str r5, [sp, #F_W]
     .endm
-
-#if TT_GRADIENT_BITS == 16
-    /* r0: out, r1: from row to row, r4: what is kept of out */
-    .macro next_sums
-    ldmia r3!, {r0, r1, r4}
-    adds r2, r0, #4
-    subs r3, #12
-    str r2, [r3]
-    .endm
-
-    .macro accumulate sum more
-    ldr r2, [r0]
-    ands r2, r4
-    add r2, \sum
-    adds r2, r2, \more
-    str r2, [r0]
-    adds r0, r0, r1
-    .endm
-#endif
 
     .section .text.tt_tile_columns, "ax", %progbits
     .global tt_tile_columns
     .type tt_tile_columns, %function
-#if TT_GRADIENT_BITS == 16
-    .global tt_add_columns
-    .type tt_add_columns, %function
-    .balign 4
-    .thumb_func
-tt_add_columns:
-    adr r3, .Ladd
-    adr r2, .Ladd_four
-    b .Lbegin
-#endif
     .balign 4
     .thumb_func
 tt_tile_columns:
-    adr r3, .Lput
-    adr r2, .Lput_four
-.Lbegin:
-#if TT_GRADIENT_BITS == 8
-    ldr r1, [r0, #T_SHIFT]
-    cmp r1, #MOST_SHIFT
-    bls 1f
-    adr r3, .Lkeep
-    mov r2, r3
-1:
-#endif
     save_r4_to_r11
-    sub sp, #16
-    str r0, [sp, #FRAME_T]
+    sub sp, #68
+    mov r7, sp
+    ldmia r0!, {r1, r2, r3, r4, r5, r6}
+    stmia r7!, {r1, r2, r3, r4, r5, r6}
+    ldmia r0!, {r1, r2, r3, r4, r5, r6}
+    stmia r7!, {r1, r2, r3, r4, r5, r6}
+    str r0, [sp, #F_T]
     ldr r4, [r0, #T_N]
-    rsbs r4, r4, #0 /* so many steps fewer in the first round: modulo 8 or 4 */
     ldr r5, [r0, #T_ROWS]
     cmp r5, #4
     beq 1f
-    lsls r4, r4, #29
-    lsrs r4, r4, #24
+    /* so many fewer in the first round that with the first factor they are all: 1 to 12 */
+    subs r4, #1
+0:  subs r4, #12
+    bpl 0b
+    rsbs r4, r4, #0
+    lsrs r7, r4, #1
+    movs r5, #TWO_BYTES
+    muls r7, r5
     adr r5, .Lsix
-    adds r4, r4, r5
-    b 2f
-1:  mov r3, r2
+    adds r5, r5, r7
+    str r5, [sp, #F_STEP]
+    lsrs r4, r4, #1
+    bcs 2f
+    adr r5, .Lodd
+    b 3f
+2:  adds r5, #TWO_BYTES / 2 - 1
+3:  str r5, [sp, #F_ENTER]
+#if TT_GRADIENT_BITS == 8
+    adr r5, .Lput
+    ldr r4, [sp, #F_SHIFT]
+    cmp r4, #MOST_SHIFT
+    bls 4f
+    adr r5, .Lkeep
+4:  str r5, [sp, #F_LEAVE]
+#endif
+    b .Lcolumn
+1:  rsbs r4, r4, #0 /* so many fewer in the first round, modulo 4 */
     lsls r4, r4, #30
     lsrs r4, r4, #30
     movs r5, #FOUR_BYTES
     muls r4, r5
     adr r5, .Lfour
     adds r4, r4, r5
-    str r4, [sp, #FRAME_STEP]
-    adr r4, .Lenter_four
-2:  str r4, [sp, #FRAME_ENTER]
-    str r3, [sp, #FRAME_LEAVE]
-
-    mov r4, r0
-.Lcolumn: /* r4: t */
-    movs r5, #0
-    mov r8, r5
-    mov r9, r5
-    mov r10, r5
-    mov r11, r5
-    mov r12, r5
-    mov lr, r5
-    ldmia r4!, {r0, r1, r2, r3}
-    adds r5, r3, #1
-    subs r4, #4
-    str r5, [r4]
-    ldr r5, [sp, #FRAME_ENTER]
-    mov pc, r5
+    str r4, [sp, #F_ENTER]
+#if TT_GRADIENT_BITS == 8
+    adr r5, .Lput_four
+    ldr r4, [sp, #F_SHIFT]
+    cmp r4, #MOST_SHIFT
+    bls 5f
+    adr r5, .Lkeep
+5:  str r5, [sp, #F_LEAVE]
+#endif
+    b .Lcolumn_four
 
     .balign 4
-.Lenter_four:
-    mov r8, r2
-    ldr r5, [sp, #FRAME_STEP]
+.Lodd:
+    adds r3, r3, r1
+    ldr r5, [sp, #F_STEP]
     mov pc, r5
-    .balign 4
-.Lfour:
-    four
-    four
-    four
-    four
-    cmp r0, r8
-    bne .Lfour
-    b .Lleave
+
+.Lnone_left:
+    movs r0, #0
+    b .Lreturn
+
+.Lcolumn:
+    next_column
+    six mov 0
+    ldr r5, [sp, #F_ENTER]
+    mov pc, r5
     .balign 4
 .Lsix:
-    .rept 8
-    six
+    .rept 6
+    six add 0
+    six add 1
     .endr
-    cmp r0, r2
-    beq .Lleave
+    ldr r4, [sp, #F_END]
+    cmp r0, r4
+    beq 1f
     b .Lsix
-.Lleave:
-    ldr r3, [sp, #FRAME_T]
-    adds r3, #T_OUT
-    ldr r2, [sp, #FRAME_LEAVE]
-    mov pc, r2
-
-    .balign 4
-.Lput_four:
-    next_mantissas
-#if TT_GRADIENT_BITS == 8
-    hashes
-    mov r8, r3
-#endif
-    b 3f
+1:
+#if TT_GRADIENT_BITS == 16
+    begin_mantissas
+    put_first r8
+    put r9, "r0, r1"
+    put r10, "r0, r7"
+    adds r0, r0, r1
+    adds r0, r0, r7
+    put r11, r0
+    put r12, "r0, r1"
+    put lr, "r0, r7"
+    end_mantissas
+    b .Lcolumn
+9:
+#else
+    leave
     .balign 4
 .Lput:
-    next_mantissas
-#if TT_GRADIENT_BITS == 16
-    put r8
-#else
-    hashes
-    mov r2, r8
-    mov r8, r3
+    begin_mantissas
+    ldr r2, [sp, #F_FIRST]
     put_it
-#endif
     put r9
-3:  put r10
+    put r10
     put r11
     put r12
     put lr
-.Lnext:
-    ldr r4, [sp, #FRAME_T]
-    ldr r0, [r4, #T_COLUMNS]
-    subs r0, #1
-    str r0, [r4, #T_COLUMNS]
-    beq .Lreturn
     b .Lcolumn
-
-.Lspill:
-#if TT_GRADIENT_BITS == 8 /* the column once more, as one of its sums is lost */
-    adr r2, .Lkeep
-    str r2, [sp, #FRAME_LEAVE]
-    ldr r4, [sp, #FRAME_T]
-    ldr r2, [r4, #T_W]
-    subs r2, #1
-    str r2, [r4, #T_W]
-    b .Lcolumn
+9:  ldr r2, [sp, #F_FIRST]
+    mov r8, r2
     .balign 4
-.Lkeep:
 #endif
-    ldr r3, [sp, #FRAME_T]
-    ldr r0, [r3, #T_COLUMNS]
+.Lkeep:
+    ldr r3, [sp, #F_T]
     adds r3, #T_SUMS
     mov r4, r8
     mov r5, r9
@@ -290,32 +294,61 @@ tt_tile_columns:
     mov r4, r12
     mov r5, lr
     stmia r3!, {r4, r5}
+    ldr r0, [sp, #F_LAST]
+    ldr r3, [sp, #F_W]
+    subs r0, r0, r3
+    adds r0, #1
 .Lreturn:
-    add sp, #16
+    add sp, #68
     restore_r4_to_r11_and_return
 
+.Lfour_left:
+    b .Lnone_left
+.Lcolumn_four:
+    mov r4, sp
+    ldmia r4!, {r0, r1, r2, r3, r5}
+    cmp r3, r5
+    beq .Lfour_left
+    adds r5, r3, #1
+    str r5, [sp, #F_W]
+    movs r5, #0
+    mov r10, r5
+    mov r11, r5
+    mov r12, r5
+    mov lr, r5
+    ldr r5, [sp, #F_END]
+    mov r8, r5
+    ldr r5, [sp, #F_ENTER]
+    mov pc, r5
+    .balign 4
+.Lfour:
+    four
+    four
+    four
+    four
+    cmp r0, r8
+    bne .Lfour
 #if TT_GRADIENT_BITS == 16
-    .balign 4
-.Ladd_four:
-    next_sums
-    adds r3, #T_SUMS + 8 - T_OUT
-    b 4f
-    .balign 4
-.Ladd:
-    next_sums
-    adds r3, #T_SUMS - T_OUT
-    ldmia r3!, {r5, r6}
-    accumulate r8, r5
-    accumulate r9, r6
-4:  ldmia r3!, {r5, r6}
-    accumulate r10, r5
-    accumulate r11, r6
-    ldmia r3!, {r5, r6}
-    accumulate r12, r5
-    accumulate lr, r6
-    b .Lnext
-    .size tt_add_columns, . - tt_add_columns
+    begin_mantissas
+    put_first r10
+    put r11, "r0, r1"
+    put r12, "r0, r7"
+    adds r0, r0, r1
+    put lr, "r0, r7"
+    end_mantissas
 #else
+    leave
+    .balign 4
+.Lput_four:
+    begin_mantissas
+    put r10
+    put r11
+    put r12
+    put lr
+#endif
+    b .Lcolumn_four
+9:  b .Lkeep
+#if TT_GRADIENT_BITS == 8
     .ltorg
 #endif
     .size tt_tile_columns, . - tt_tile_columns

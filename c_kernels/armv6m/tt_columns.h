@@ -4,58 +4,54 @@
 
 #include "tt_tile.h"
 
-/* What is left to do of a tile; tile_columns.S knows the offsets. */
+/* What is to do of a tile of gradients; tile_columns.S knows the offsets. */
 typedef struct {
-    const int32_t *g;    /* [n][rows] */
-    int32_t stride;      /* from one element of a column to the next */
-    const int32_t *end;  /* of g */
-    const int8_t *w;     /* a stride before the next column */
-    void *out;           /* of its first row: mantissas or int32 */
-    int32_t step;        /* bytes from row to row */
-    int32_t mask, shift; /* of mantissas: what cuts sums, 2^shift - 1 for those below 0; */
+    const int32_t *g;       /* [n][rows] */
+    int32_t stride, twice;  /* from one element of a column to the next, and to the one after it */
+    const int8_t *w, *last; /* a stride before the first column, and before where columns end */
+    const int32_t *end;     /* of g */
+    uintptr_t
+        out; /* of its first row, less the size of a mantissa times where a column's last weight is */
+    int32_t step; /* bytes from row to row */
 #if TT_GRADIENT_BITS == 16
-    int32_t limit, span; /* and -limit <= mantissa <= limit, span being 2 * limit */
+    int32_t shift, step_twice;
+    int32_t limit, unused; /* of |mantissa|; -1: no sum fits */
 #else
+    int32_t mask, shift;  /* what cuts sums, 2^shift - 1; no sum fits where it is large */
     uint32_t hash, round; /* of address 0; of the pattern 0xaa.., with the bias of sums that fit */
 #endif
-    int32_t columns, rows, n;
+    int32_t rows, n;
     int32_t sums[TT_TILE_ROWS]; /* of 4 rows the last ones are used */
 } tt_columns;
 
-/* Writing to nowhere, and as if no sum fitted. */
-static inline tt_columns tt_columns_of(const tt_tile *tile, const int32_t *g, const int8_t *w) {
-    tt_columns t = {
-        .g = g,
-        .stride = tile->stride,
-        .end = g + tile->n * tile->rows,
-        .w = w - tile->stride,
-#if TT_GRADIENT_BITS == 16
-        .limit = INT32_MIN,
-#else
-        .shift = 32,
-#endif
-        .columns = tile->columns,
-        .rows = tile->rows,
-        .n = tile->n,
-    };
-    return t;
-}
-
 /* The mantissas of the sums of columns side by side, up to one that does not fit: leaves its sums and
- * returns how many columns are left, this one included. */
+ * returns how many columns are left, this one included. What is written for it is none of its mantissas. */
 int32_t tt_tile_columns(tt_columns *t);
 
+/* What is to do of a tile of weight gradients; add_columns.S and lane_columns.S know the offsets. */
+typedef struct {
+    const int32_t *g;       /* [n][rows] */
+    int32_t stride, twice;  /* from one element of a column to the next, and to the one after it */
+    const int8_t *w, *last; /* a stride before the first column, and before where columns end */
+    int32_t *out;           /* [columns][rows] */
+    const int32_t *end;     /* of g */
+    int32_t rows, n;
+#if TT_GRADIENT_BITS == 8
+    int32_t starts[TT_TILE_ROWS]; /* of 4 rows the last ones are used */
+#endif
+} tt_adding;
+
 #if TT_GRADIENT_BITS == 16
-/* out = (out & mask) + the sums of the columns + sums[row], int32 modulo 2^32. */
-void tt_add_columns(tt_columns *t);
+/* out += the sums of the columns, int32 modulo 2^32. */
+void tt_add_columns(tt_adding *t);
 #else
 /* The same of rows two in a word: g[k / 2][r / 2][k & 1] = rows r and r + 1 of pixel k as lanes, low + 2^16 * high;
- * an odd number of pixels begins with k = 1. In place of sums[row]: how sums of 32 bits and of the
- * high lanes start, with TT_LANES (tt_swar.h) taken off for each two pixels. */
-void tt_add_lanes(tt_columns *t);
+ * an odd number of pixels begins with k = 1. starts: how sums of 32 bits and of the high lanes start, with
+ * TT_LANES (tt_swar.h) taken off for each two pixels. */
+void tt_add_lanes(tt_adding *t);
 #endif
 
-/* For tt_take_rows: n pixels of 6 or 4 rows, and what they add up to, as in tt_columns. take_rows.S knows the
+/* For tt_take_rows: n pixels of 6 or 4 rows, and what they add up to, of 4 rows the last ones. take_rows.S knows the
  * offsets. */
 typedef struct {
     int32_t n, rows;

@@ -30,8 +30,15 @@ void tt_grad_grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int
     while (!tt_grad_fits(writer->limit, magnitude, shift)) {
         shift++;
     }
+    if (shift == writer->shift) {
+        return;
+    }
     int32_t whole = writer->pitch == 0 ? writer->written : writer->open;
+#if TT_GRADIENT_BITS == 16
+    tt_cut_mantissas(writer->grad->mantissa, whole, shift - writer->shift);
+#else
     cut(writer, 0, whole, shift);
+#endif
     for (int32_t i = whole; i < writer->written; i += writer->pitch) {
         cut(writer, i, i + writer->width, shift);
     }

@@ -38,6 +38,9 @@ int32_t tt_grad_store(const tt_grad_writer *writer, int32_t index, int32_t index
 /* Let the shift grow until all of n sums fit, and cut what is written. */
 void tt_grad_grow(tt_grad_writer *writer, const int32_t *sums, int32_t step, int32_t n);
 
+/* Of 16 bits, the first aligned to 4: cut n mantissas by shift > 0 bits, toward zero. */
+void tt_cut_mantissas(tt_mantissa *m, int32_t n, int32_t shift);
+
 /* At least the largest |mantissa| of n, with as many bits; or any number above `enough`, if that is. */
 int32_t tt_mantissas_largest(const tt_mantissa *m, int32_t n, int32_t enough);
 
