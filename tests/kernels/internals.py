@@ -22,7 +22,10 @@ FUNCTIONS = {
     "requantize_s32": "int32_t a, int32_t b, int32_t c",
 }
 HEADERS = ("tt_exponential.h", "tt_gradient.h", "tt_update.h")
-FILES = ("gradient", "gradient_writer", "gradient_store", "cut_mantissas", "clip_mantissas", "update")
+FILES = (
+    *("gradient", "gradient_writer", "gradient_store"),
+    *("cut_mantissas", "clip_mantissas", "update"),
+)
 WRITER = """
     typedef struct { int32_t exponent; %s mantissa[]; } tt_grad;
     typedef struct { tt_grad *grad; int32_t written, shift, limit, exponent, open, pitch, width;
