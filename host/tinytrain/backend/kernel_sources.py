@@ -43,7 +43,7 @@ COMPACT_ON = {
         ("armv7emsp", "armv7emdp"),
         (
             *("depthwise_conv2d", "depthwise_conv2d_s8", "depthwise_sums"),
-            *("conv2d_bwd_input", "conv2d_bwd_weight", "weight_gradient", "update_products"),
+            *("conv2d_bwd_input", "conv2d_bwd_weight", "update_products"),
         ),
     ),
     "rv32imc": (
