@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.shapes import scratch_bytes, window
 from tinytrain.backend.kernel_sources import include_dirs, kernel_sources
 from tinytrain.kernels.extension import build_extension
 from tinytrain.kernels.header import declarations, header_text
-from tinytrain.kernels.library import Library, gradient_bits, library
+from tinytrain.kernels.library import Library, grad_buffer, grad_bytes, gradient_bits, library
 
 from .test_kernels import copies, is_scratch, run
 from .test_on_boards import KERNELS, random_calls
@@ -53,3 +54,21 @@ def test_packed_equals_portable(name: str, target: str, bits: int) -> None:
                         a, b = (v[: 4 * args[7].size] for v in (a, b))
                     message = f"call {number}: {name}({parameter.name}), {args[0]}"
                     np.testing.assert_array_equal(a, b, err_msg=message)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("target", TARGETS)
+def test_largest_sums_become_mantissas(target: str, size: int) -> None:
+    """To which of 8 bits what is rounded up cannot be added in 31 bits."""
+    kernel, w = "tt_conv2d_bwd_input", window(size, 4, 517)
+    p = {"window": w, "limit": 127, "exponent": 0, "headroom": 8}
+    with gradient_bits(8):
+        dy = grad_buffer(np.full(size * size * 517, 127), 0)
+        weights, scale = np.full(4 * 517, 127, np.int8), np.full(517, 2**15, np.uint16)
+        dx = np.zeros(grad_bytes(4 * size * size), np.uint8)
+        working = np.zeros(scratch_bytes(kernel, p), np.uint8)
+        args: list[Any] = [p, dy, weights, scale, dx, working]
+        expected, ours = copies(args, 0), copies(args, CANARY)
+        library((), 8).call(kernel, *expected)
+        run(packed(target, 8), kernel, ours)
+        np.testing.assert_array_equal(ours[4], expected[4])
