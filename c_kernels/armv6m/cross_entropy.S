@@ -7,18 +7,6 @@
 #include "tt_registers.inc"
 #include "tt_requantize.inc"
 
-/* int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p) */
-    .section .text.tt_softmax_cross_entropy_scratch, "ax", %progbits
-    .global tt_softmax_cross_entropy_scratch
-    .type tt_softmax_cross_entropy_scratch, %function
-    .thumb_func
-tt_softmax_cross_entropy_scratch:
-    movs r1, #0
-    ldrsh r0, [r0, r1]
-    lsls r0, r0, #2
-    bx lr
-    .size tt_softmax_cross_entropy_scratch, . - tt_softmax_cross_entropy_scratch
-
 /* x = exp(x - r12), its sum in r5 and the lower half of r7. lr: from where on it is 0, r6: 2^16 */
     .macro exponential which
     ldr r2, [r0]
@@ -59,6 +47,17 @@ tt_softmax_cross_entropy_scratch:
 .Lcarry_\which:
     adds r7, #1
     b .Lnext_\which
+    .endm
+
+/* Of what exponential r4 becomes. r2: reciprocal, r3: k; r5 is lost. */
+    .macro probability
+    lsrs r5, r4, #16
+    muls r5, r2
+    uxth r4, r4
+    muls r4, r2
+    lsrs r4, r4, #16
+    adds r4, r4, r5
+    lsrs r4, r3
     .endm
 
 /* void tt_softmax_cross_entropy(const tt_cross_entropy *p, const int32_t *sums, const int32_t *multiplier,
@@ -222,13 +221,7 @@ tt_softmax_cross_entropy:
     ldr r1, [sp, #LABEL]
     lsls r1, r1, #2
     ldr r4, [r0, r1]
-    lsrs r5, r4, #16
-    muls r5, r2
-    uxth r4, r4
-    muls r4, r2
-    lsrs r4, r4, #16
-    adds r4, r4, r5
-    lsrs r4, r3
+    probability
     str r4, [sp, #LABELS]
     movs r5, #1
     lsls r5, r5, #29
@@ -289,13 +282,7 @@ tt_softmax_cross_entropy:
     adds r6, r6, r1
     negs r1, r1
 1:  ldmia r0!, {r4}
-    lsrs r5, r4, #16
-    muls r5, r2
-    uxth r4, r4
-    muls r4, r2
-    lsrs r4, r4, #16
-    adds r4, r4, r5
-    lsrs r4, r3
+    probability
     add r8, r4
 #if TT_GRADIENT_BITS == 16
     lsrs r4, r7

@@ -1,10 +1,11 @@
 /* int32_t tt_tile_columns(tt_columns *t): see tt_columns.h.
  * Cortex-M0: 276 cycles for 72 multiply-accumulates of 6 rows, 67 for 16 of 4; factors of 16 bits leave no room
- * for a second lane. The sums of 6 rows lie in r8-r12 and lr, of 4 rows in the last four of these. */
+ * for a second lane. */
     .syntax unified
     .cpu cortex-m0
     .thumb
 
+#include "tt_columns.inc"
 #include "tt_registers.inc"
 
     /* the frame: what t begins with, then */
@@ -23,52 +24,6 @@
     .equ T_ROWS, 0 /* in the rest */
     .equ T_N, 4
     .equ T_SUMS, 8
-
-    .equ TWO_BYTES, 62 /* of two times `six` */
-    .equ FOUR_BYTES, 22
-
-    /* r0: g, r1: stride, r2: two strides, r3: a stride before w */
-    .macro load_w second
-    .ifeq \second
-    ldrsb r4, [r3, r1]
-    .else
-    ldrsb r4, [r3, r2]
-    adds r3, r3, r2
-    .endif
-    .endm
-
-    .macro six how second
-    load_w \second
-    ldmia r0!, {r5, r6, r7}
-    muls r5, r4
-    \how r8, r5
-    muls r6, r4
-    \how r9, r6
-    muls r7, r4
-    \how r10, r7
-    ldmia r0!, {r5, r6, r7}
-    muls r5, r4
-    \how r11, r5
-    muls r6, r4
-    \how r12, r6
-    muls r7, r4
-    \how lr, r7
-    .endm
-
-    /* g ends at r8 */
-    .macro four
-    ldrsb r2, [r3, r1]
-    adds r3, r3, r1
-    ldmia r0!, {r4, r5, r6, r7}
-    muls r4, r2
-    add r10, r4
-    muls r5, r2
-    add r11, r5
-    muls r6, r2
-    add r12, r6
-    muls r7, r2
-    add lr, r7
-    .endm
 
 #if TT_GRADIENT_BITS == 16
     /* Toward zero: floor((x + s) / 2^shift) - s, s being -1 for what is below 0. r0: out, r1: from row to row, r5:
@@ -156,11 +111,11 @@
     .endm
 #endif
 
-    .macro next_column
+    .macro next_column none_left
     mov r4, sp
     ldmia r4!, {r0, r1, r2, r3, r5}
     cmp r3, r5
-    beq .Lnone_left
+    beq \none_left
     adds r5, r3, #1
     str r5, [sp, #F_W]
     .endm
@@ -238,7 +193,7 @@ tt_tile_columns:
     b .Lreturn
 
 .Lcolumn:
-    next_column
+    next_column .Lnone_left
     six mov 0
     ldr r5, [sp, #F_ENTER]
     mov pc, r5
@@ -305,12 +260,7 @@ tt_tile_columns:
 .Lfour_left:
     b .Lnone_left
 .Lcolumn_four:
-    mov r4, sp
-    ldmia r4!, {r0, r1, r2, r3, r5}
-    cmp r3, r5
-    beq .Lfour_left
-    adds r5, r3, #1
-    str r5, [sp, #F_W]
+    next_column .Lfour_left
     movs r5, #0
     mov r10, r5
     mov r11, r5

@@ -4,22 +4,8 @@
     .cpu cortex-m4
     .thumb
 
+#include "tt_begin.inc"
 #include "tt_requantize.inc"
-
-    .macro begin name
-    .section .text.\name, "ax", %progbits
-    .global \name
-    .type \name, %function
-    .thumb_func
-\name:
-    .endm
-
-/* int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p) */
-    begin tt_softmax_cross_entropy_scratch
-    ldrsh r0, [r0]
-    lsls r0, r0, #2
-    bx lr
-    .size tt_softmax_cross_entropy_scratch, . - tt_softmax_cross_entropy_scratch
 
 /* n = (n - 1) / 2, how often a loop of two is repeated; carry: whether n was even. */
     .macro halve n

@@ -3,13 +3,7 @@
     .cpu cortex-m4
     .thumb
 
-    .macro begin name
-    .section .text.\name, "ax", %progbits
-    .global \name
-    .type \name, %function
-    .thumb_func
-\name:
-    .endm
+#include "tt_begin.inc"
 
 /* Two pixels of two channels at a time. r9, r10: the row's input and output */
     begin tt_pair_planes

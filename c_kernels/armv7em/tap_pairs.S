@@ -3,13 +3,7 @@
     .cpu cortex-m4
     .thumb
 
-    .macro begin name
-    .section .text.\name, "ax", %progbits
-    .global \name
-    .type \name, %function
-    .thumb_func
-\name:
-    .endm
+#include "tt_begin.inc"
 
 /* r0: elements, r1: to, r2: from one to the next, r3: from a row's end to the next one, r4: columns, r5: rows,
  * r6: zeros behind each, r7: what is added, r8: three steps */

@@ -7,10 +7,6 @@
 #define LOSS_BITS 20    /* of the loss */
 #define LN_2_Q20 726817 /* ln(2) * 2^20 */
 
-int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p) {
-    return 4 * p->classes;
-}
-
 /* x[c] = exp(x[c] - largest); returns their sum. */
 static tt_sum64 exponentials(int32_t *x, int32_t n, int32_t largest) {
     tt_sum64 sum = {0, 0};

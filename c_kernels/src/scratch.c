@@ -46,3 +46,7 @@ int32_t tt_depthwise_conv2d_bwd_weight_scratch(const tt_conv2d_bwd_weight_params
     packed = tt_max(packed, pairs.rows == 0 ? 0 : tt_channel_pair_bytes(pairs));
     return 4 * w->kernel_h * w->kernel_w + packed;
 }
+
+int32_t tt_softmax_cross_entropy_scratch(const tt_cross_entropy *p) {
+    return 4 * p->classes;
+}
