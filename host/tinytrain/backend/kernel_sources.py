@@ -13,11 +13,11 @@ FOLDERS = {
     "armv7m": ("packed",),
     "armv7emsp": ("armv7em", "packed"),
     "armv7emdp": ("armv7em", "packed"),
-    "rv32imc": ("rv32imc", "packed"),
+    "rv32imc": ("rv32imc", "rows16", "packed"),
     "xtensawin": ("packed",),
 }
 # of chips that have more than the target's name says
-CORE_FOLDERS = {"esp32": ("mac16", "packed"), "esp32s3": ("mac16", "packed")}
+CORE_FOLDERS = dict.fromkeys(("esp32", "esp32s3"), ("mac16", "rows16", "packed"))
 PORTABLE = "src"
 
 SPEED, SIZE = OPTIMIZE = ("speed", "size")
