@@ -33,6 +33,7 @@ from tinytrain.compilation import DEFAULTS, Compiled, Options, compile_model
 from tinytrain.errors import BuildError
 from tinytrain.ir.loss import Loss
 from tinytrain.ir.optimizer import Optimizer
+from tinytrain.passes.update import names_file
 from tinytrain.plan.page import page
 from tinytrain.plan.report import SCRIPT_BYTES, BoardMemory, Report, make_report
 from tinytrain.samples import Samples
@@ -176,7 +177,7 @@ def _keep_input(source: Path, model: Path, compiled: Compiled, board: str, main:
     update = compiled.update
     kept = f"model{model.suffix}"
     shutil.copyfile(model, source / kept)
-    if update.endswith(".toml"):
+    if names_file(update):
         shutil.copyfile(update, source / "update.toml")
         update = "update.toml"
     entry = {"model": kept, "name": model.stem, "update": update, "board": board}
@@ -198,7 +199,7 @@ def open_build(folder: Path) -> Compiled:
         options = Options(**chosen)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{folder}: no build of tinytrain; run `tinytrain build` first") from error
-    if update.endswith(".toml"):
+    if names_file(update):
         update = str(folder / SOURCE / update)
     return compile_model(model, update, options, name=entry["name"])
 

@@ -25,7 +25,7 @@ from tinytrain.ir.program import GradientType, Program
 from tinytrain.kernels.build_cache import digest, kept
 from tinytrain.passes.lower import lower
 from tinytrain.passes.replace_head import replace_head, without_softmax
-from tinytrain.passes.update import Scheme, freeze, parse_scheme
+from tinytrain.passes.update import Scheme, freeze, names_file, parse_scheme
 from tinytrain.patching import choose_chains
 from tinytrain.plan.arena import Arena, plan_best, plan_within
 from tinytrain.resources import c_kernels_dir
@@ -151,7 +151,7 @@ def compile_model(
     gradients: "int16", or "int8" for less memory (docs/NUMERICS.md, Gradient precision).
     name: of the model, if not the file's. The result is kept: the same files give it at once.
     """
-    path, scheme = Path(path), Path(update)
+    path = Path(path)
 
     def run() -> Compiled:
         graph = load(path)
@@ -161,7 +161,7 @@ def compile_model(
     def make(folder: Path) -> None:
         (folder / KEPT).write_bytes(pickle.dumps(run()))
 
-    files = [path, scheme] if update.endswith(".toml") else [path]
+    files = [path, Path(update)] if names_file(update) else [path]
     if not all(file.is_file() for file in files):
         return run()  # which says so
     words = [path.name, update, repr(options), str(name), np.__version__, sys.version]

@@ -105,10 +105,15 @@ def largest_channels(graph: Graph, node: Node, n: int) -> tuple[int, ...]:
     return tuple(sorted(int(i) for i in order[:n]))
 
 
+def names_file(text: str) -> bool:
+    """Whether a scheme given on the command line is in a file."""
+    return text.endswith(".toml")
+
+
 def parse_scheme(graph: Graph, text: str) -> Scheme:
     """Read a scheme as given on the command line; UpdateError says what is wrong."""
     kind, _, number = text.partition(":")
-    if text.endswith(".toml"):
+    if names_file(text):
         return _from_toml(graph, Path(text))
     if text in ("all", "none"):
         chosen = layers(graph) if text == "all" else ()
