@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tinytrain.backend.kernel_sources import include_dirs, kernel_sources
+from support.assembly import disassembled
+from tinytrain.backend.kernel_sources import include_dirs
 from tinytrain.backend.stack import assembly_frame, deepest, frames
-from tinytrain.backend.toolchain import toolchain
 from tinytrain.errors import BuildError
 
 
@@ -88,17 +87,12 @@ two: 1: save_low
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("target", ["armv6m", "armv7emsp"])
 def test_no_assembled_kernel_takes_more(target: str, bits: int, tmp_path: Path) -> None:
-    tools, folders, path = toolchain(target), include_dirs(), tmp_path / "one.o"
-    sources = [source for source in kernel_sources(target) if source.suffix == ".S"]
-    assert sources
-    for source in sources:
-        options = [*tools.flags, f"-DTT_GRADIENT_BITS={bits}", *(f"-I{f}" for f in folders)]
-        subprocess.run([*tools.compiler(), *options, "-c", source, "-o", path], check=True)
-        disassembler = tools.find().removesuffix("gcc") + "objdump"
-        command = [disassembler, "-d", "--no-show-raw-insn", path]
-        listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = 0
+    for source, listing in disassembled(target, bits, tmp_path):
+        found += 1
         _, *functions = re.split(r"^\w+ <[\w.]+>:$", listing, flags=re.MULTILINE)
-        frame = assembly_frame(source, folders)
+        frame = assembly_frame(source, include_dirs())
         for number, text in enumerate(functions):
             (part := tmp_path / f"{source.stem}{number}.S").write_text(text)
             assert assembly_frame(part) <= frame, (source.name, number)
+    assert found
